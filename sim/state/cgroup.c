@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Reading cgroups, version 1 (memory hierarchy) or 2.
+ *
+ * No detection: a path is looked for in the memory hierarchy first, then in the unified one. On a
+ * hybrid machine the first exists; on a pure version 2 only the second can.
+ */
+#include "sim/state/state.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static const char *const roots[] = { "/sys/fs/cgroup/memory", "/sys/fs/cgroup" };
+
+enum { MEMORY_STAT_MAX = 8192, MAX_DEPTH = 16 };
+
+/* Below the hierarchy's root, and not out of it again. */
+static bool is_cgroup_path(const char *cgroup)
+{
+	const char *at = cgroup;
+
+	if (*at != '/')
+		return *at == '\0';
+	while ((at = strstr(at, "/.."))) {
+		if (at[3] == '/' || at[3] == '\0')
+			return false;
+		at += 3;
+	}
+	return true;
+}
+
+static int open_in(const char *cgroup, const char *file, int flags)
+{
+	char path[PATH_MAX];
+
+	if (!is_cgroup_path(cgroup))
+		return -1;
+	for (size_t i = 0; i < TR_COUNT(roots); i++) {
+		int fd;
+
+		if ((size_t)snprintf(path, sizeof(path), "%s%s/%s", roots[i], cgroup, file) >=
+			sizeof(path))
+			return -1;
+		fd = open(path, flags | O_RDONLY | O_CLOEXEC);
+		if (fd >= 0)
+			return fd;
+	}
+	return -1;
+}
+
+bool tr_sim_cgroup_exists(const char *cgroup)
+{
+	char path[PATH_MAX];
+	struct stat st;
+
+	if (!is_cgroup_path(cgroup))
+		return false;
+	for (size_t i = 0; i < TR_COUNT(roots); i++) {
+		snprintf(path, sizeof(path), "%s%s/cgroup.procs", roots[i], cgroup);
+		if (stat(path, &st) == 0)
+			return true;
+	}
+	return false;
+}
+
+int tr_sim_cgroup_open_memory(const char *cgroup)
+{
+	return open_in(cgroup, "memory.stat", 0);
+}
+
+/* The number behind "key " at a line's start; false when there is no such line. */
+static bool find_number(const char *text, const char *key, uint64_t *ret)
+{
+	size_t len = strlen(key);
+
+	for (const char *line = text; line; line = strchr(line, '\n')) {
+		line += *line == '\n';
+		if (strncmp(line, key, len) == 0 && line[len] == ' ') {
+			uint64_t number = 0;
+
+			for (const char *c = line + len + 1; isdigit((unsigned char)*c); c++)
+				number = number * 10 + (uint64_t)(*c - '0');
+			*ret = number;
+			return true;
+		}
+	}
+	return false;
+}
+
+bool tr_sim_cgroup_memory_fd(int fd, uint64_t *ret_bytes)
+{
+	char text[MEMORY_STAT_MAX];
+	uint64_t anon, shmem;
+	ssize_t got;
+
+	do
+		got = pread(fd, text, sizeof(text) - 1, 0);
+	while (got < 0 && errno == EINTR);
+	if (got <= 0)
+		return false;
+	text[got] = '\0';
+	if (!(find_number(text, "anon", &anon) && find_number(text, "shmem", &shmem)) &&
+		!(find_number(text, "total_rss", &anon) && find_number(text, "total_shmem", &shmem)))
+		return false;
+	*ret_bytes = anon + shmem;
+	return true;
+}
+
+bool tr_sim_cgroup_memory(const char *cgroup, uint64_t *ret_bytes)
+{
+	TR_AUTO_CLOSE int fd = tr_sim_cgroup_open_memory(cgroup);
+
+	return fd >= 0 && tr_sim_cgroup_memory_fd(fd, ret_bytes);
+}
+
+static void read_pids(int dir_fd, int32_t *ret, int n_max, int *n)
+{
+	int fd = openat(dir_fd, "cgroup.procs", O_RDONLY | O_CLOEXEC);
+	FILE *file = fd < 0 ? NULL : fdopen(fd, "re");
+	char line[32];
+
+	if (!file) {
+		if (fd >= 0)
+			close(fd);
+		return;
+	}
+	while (fgets(line, sizeof(line), file)) {
+		int32_t pid = (int32_t)strtol(line, NULL, 10);
+
+		if (pid <= 0)
+			continue; /* not of the caller's PID namespace */
+		if (*n < n_max)
+			ret[*n] = pid;
+		(*n)++;
+	}
+	fclose(file);
+}
+
+/* Takes dir_fd. */
+static void walk_pids(int dir_fd, int32_t *ret, int n_max, int *n, int depth)
+{
+	DIR *dir = fdopendir(dir_fd);
+	struct dirent *entry;
+
+	if (!dir) {
+		close(dir_fd);
+		return;
+	}
+	read_pids(dir_fd, ret, n_max, n);
+	while (depth < MAX_DEPTH && (entry = readdir(dir))) {
+		int child;
+
+		if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
+			continue;
+		child = openat(dir_fd, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (child >= 0)
+			walk_pids(child, ret, n_max, n, depth + 1);
+	}
+	closedir(dir);
+}
+
+int tr_sim_cgroup_pids(const char *cgroup, int32_t *ret, int n_max)
+{
+	int dir_fd, n = 0;
+
+	if (!tr_sim_cgroup_exists(cgroup))
+		return -1;
+	dir_fd = open_in(cgroup, ".", O_DIRECTORY);
+	if (dir_fd < 0)
+		return -1;
+	walk_pids(dir_fd, ret, n_max, &n, 0);
+	return n;
+}

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A virtual node: the format of its state, where it lies, and the one writer.
+ *
+ *	RUN/virtual/NAME/		(RUN: /run/tranche; a user's own without root)
+ *		lib/libnvidia-ml.so.1	the node's driver library; also as libnvidia-ml.so
+ *		state/node		the state: a snapshot (base/snapshot.h) of struct tr_sim_node
+ *		lock			flock of the writers; outside state/, which guests can see
+ *		views/MIG-<uuid>	one file a slice: being given it is being allowed to see it
+ *		views/GPU-<uuid>	the same for a whole card
+ *		var			link to VAR/virtual/NAME, since the library knows no VAR
+ *	VAR/virtual/NAME/		(VAR: /var/lib/tranche) what survives a reboot
+ *		inforom			the node as after a reboot, also a snapshot of struct
+ *					tr_sim_node: no slices, no bindings, and only the MIG
+ *					modes that the cards themselves keep
+ *
+ * The one writer is tr_sim_change: it keeps views/ and inforom in step with the state, so that
+ * whoever creates a compute instance just adds the row.
+ *
+ * A container that is bound to a slice gets the folder state/ read-only (never the file, which a
+ * reboot replaces) at TR_SIM_GUEST_DIR/state, and the slice's view file at
+ * TR_SIM_GUEST_DIR/view/MIG-<uuid>. The library knows a guest by the read-only mount, and a true
+ * view by its device and inode, which the state records: a file made inside cannot have them.
+ *
+ * A server's memory is that of its cgroup: a binding is a row (slice, cgroup), written by whoever
+ * starts the server, and dead once its cgroup is gone.
+ */
+#pragma once
+
+#include "base/own.h"
+#include "base/snapshot.h"
+#include "facts/facts.h"
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct tr_err;
+
+enum {
+	TR_SIM_KIND = 0x53494d01, /* "SIM", format 1 */
+	TR_SIM_MAX_GPUS = 16,
+	TR_SIM_MAX_GIS = 15, /* GPU-instance ids 0..14 */
+	TR_SIM_MAX_CIS = 8,
+	TR_SIM_MAX_BINDINGS = 256,
+	TR_SIM_NAME_MAX = 32,
+	TR_SIM_WHOLE = 0xff, /* gi_id of a binding to a whole card */
+};
+
+#define TR_SIM_GUEST_DIR "/run/tranche-guest"
+
+struct tr_sim_ci {
+	uint8_t exists;
+	uint8_t profile_id;  /* the compute-instance profile */
+	uint8_t start, size; /* compute slices inside the GPU instance */
+	uint8_t uuid[16];
+	uint64_t view_dev, view_ino; /* of views/MIG-<uuid>; 0 while there is none */
+};
+
+struct tr_sim_gi {
+	uint8_t exists;
+	uint8_t profile_id;  /* the GPU-instance profile (19, 14, ...) */
+	uint8_t start, size; /* memory slices */
+	struct tr_sim_ci cis[TR_SIM_MAX_CIS]; /* index = compute-instance id */
+};
+
+struct tr_sim_gpu {
+	char product_key[TR_SIM_NAME_MAX]; /* row of facts */
+	uint8_t uuid[16];
+	uint64_t serial;     /* per-device number that MIG UUIDs are derived from */
+	uint8_t chip_kind;   /* enum tr_chip_kind */
+	uint8_t mig_current; /* 0 or 1 */
+	uint8_t mig_pending;
+	uint8_t persistence_mode;
+	uint32_t pci_bus;
+	uint64_t view_dev, view_ino; /* of views/GPU-<uuid> */
+	struct tr_sim_gi gis[TR_SIM_MAX_GIS]; /* index = GPU-instance id */
+};
+
+struct tr_sim_binding {
+	uint8_t in_use;
+	uint8_t gpu_idx;
+	uint8_t gi_id; /* TR_SIM_WHOLE: the whole card */
+	uint8_t ci_id;
+	char cgroup[244]; /* below the hierarchy's root: "/machine/libpod-..." ; NUL-terminated */
+};
+
+struct tr_sim_node {
+	char name[TR_SIM_NAME_MAX];
+	uint32_t scale; /* NVML shows cgroup bytes times this */
+	uint32_t n_gpus; /* 0: the node was destroyed under its readers */
+	struct tr_sim_gpu gpus[TR_SIM_MAX_GPUS];
+	struct tr_sim_binding bindings[TR_SIM_MAX_BINDINGS];
+};
+
+/* Where nodes live for this user: TRANCHE_RUN_DIR or /run/tranche (root) or
+ * $XDG_RUNTIME_DIR/tranche (others; /tmp/tranche-UID without it); TRANCHE_STATE_DIR or
+ * /var/lib/tranche or $XDG_STATE_HOME/tranche (~/.local/state/tranche). NUL-terminated into ret,
+ * which holds PATH_MAX bytes. The CLI's side only: the library never looks at the environment. */
+int tr_sim_run_dir(char *ret, struct tr_err *err);
+int tr_sim_state_dir(char *ret, struct tr_err *err);
+/* RUN/virtual/NAME/REST; `rest` may be "". */
+int tr_sim_node_path(const char *name, const char *rest, char *ret, struct tr_err *err);
+int tr_sim_node_var_path(const char *name, const char *rest, char *ret, struct tr_err *err);
+
+struct tr_sim_gpu_spec {
+	const struct tr_gpu_product *product;
+	enum tr_chip_kind chip;
+};
+
+/*
+ * Makes a node: folders, state, and a copy of the driver library `library`. EXISTS when the name
+ * is taken; INVALID for a bad name ([a-z0-9][a-z0-9-]{0,30}), more than TR_SIM_MAX_GPUS cards or
+ * scale 0. UUIDs are derived from node name and card index, so a node made again has them again.
+ */
+int tr_sim_create(const char *name, const struct tr_sim_gpu_spec *gpus, uint32_t n_gpus,
+	uint32_t scale, const char *library, struct tr_err *err);
+
+/* Removes the node's folders. BUSY, with the holders named, while a binding lives, unless forced. */
+int tr_sim_destroy(const char *name, bool force, struct tr_err *err);
+
+/* The names of all nodes, sorted; the caller frees each and the array (tr_strv_done of
+ * base/buf.h). */
+struct tr_strv;
+int tr_sim_list(struct tr_strv *ret, struct tr_err *err);
+
+/* A copy of the node's state. NOT_FOUND when there is no such node. */
+int tr_sim_read(const char *name, struct tr_sim_node *ret, struct tr_err *err);
+
+/* What a reboot does: cards and MIG modes come back from VAR, slices and bindings do not. EXISTS
+ * when the node is there already, NOT_FOUND when it was never created. */
+int tr_sim_restore(const char *name, const char *library, struct tr_err *err);
+
+/* What `nvidia-smi --gpu-reset` does to one card: its slices go, a pending MIG mode takes effect.
+ * BUSY, with the holders named, while a binding to the card lives. */
+int tr_sim_reset(const char *name, uint32_t gpu_idx, struct tr_err *err);
+
+/*
+ * Changes the state under the writers' lock: `change` gets a copy; when it returns 0 the copy is
+ * published, otherwise nothing changes and its return value comes back. `dir` is the node's folder
+ * (RUN/virtual/NAME). Used by the library too, which passes its own place. A compute instance that
+ * `change` adds with view_ino 0 gets its view file here; the file of one that it removes goes.
+ */
+typedef int tr_sim_change_fn(struct tr_sim_node *node, void *arg, struct tr_err *err);
+int tr_sim_change(const char *dir, tr_sim_change_fn *change, void *arg, struct tr_err *err);
+
+/*
+ * Binds a cgroup (path below the hierarchy's root, as in /proc/PID/cgroup) to a slice, or to a
+ * whole card, by UUID ("MIG-..." or "GPU-..."). The same pair twice is one row. Rows whose cgroup
+ * is gone are swept out on the way. NOT_FOUND for a UUID that is not there, NO_ROOM when full.
+ */
+int tr_sim_bind(const char *node, const char *uuid, const char *cgroup, struct tr_err *err);
+int tr_sim_unbind(const char *node, const char *cgroup, struct tr_err *err);
+
+/* What a container needs to see one slice or one whole card: host paths. */
+struct tr_sim_guest_mounts {
+	char library[PATH_MAX];	  /* host file of the driver library */
+	char state_dir[PATH_MAX]; /* host folder for TR_SIM_GUEST_DIR "/state" */
+	char view[PATH_MAX];	  /* host file for TR_SIM_GUEST_DIR "/view/<uuid>" */
+};
+int tr_sim_guest_mounts(const char *node, const char *uuid, struct tr_sim_guest_mounts *ret,
+	struct tr_err *err);
+
+/* What the kernel enforces for a slice on this node, after --scale: bytes of memory, and CPU time
+ * in thousandths of one processor (the slice's share of the card's SMs, of all processors). */
+struct tr_sim_limits {
+	uint64_t memory_bytes;
+	uint32_t cpu_millis;
+};
+int tr_sim_slice_limits(
+	const char *node, const char *uuid, struct tr_sim_limits *ret, struct tr_err *err);
+
+/*
+ * The UUIDs of a node: 16 bytes each, the same every time for the same inputs. A MIG device's is
+ * derived as the driver derives it (version 5 over chip, card and instance), so it depends on where
+ * the slice sits and not on its profile.
+ */
+void tr_sim_gpu_identity(const char *node, uint32_t gpu_idx, struct tr_sim_gpu *ret_gpu);
+void tr_sim_mig_uuid(
+	const struct tr_sim_gpu *gpu, uint32_t gi_id, uint32_t ci_id, uint8_t ret_uuid[16]);
+/* "GPU-..." or "MIG-...": 41 bytes with the NUL. */
+void tr_sim_uuid_text(const char *prefix, const uint8_t uuid[16], char ret[41]);
+
+/* Who a UUID names. gi_id is TR_SIM_WHOLE for a card. False when nobody. */
+bool tr_sim_find_uuid(const struct tr_sim_node *node, const char *uuid, uint32_t *ret_gpu_idx,
+	uint32_t *ret_gi_id, uint32_t *ret_ci_id);
+
+/* True while a binding's cgroup is there. */
+bool tr_sim_cgroup_exists(const char *cgroup);
+/* True when a live binding holds the card (gi_id TR_SIM_WHOLE: any of its slices too), or the
+ * slice. */
+bool tr_sim_is_bound(
+	const struct tr_sim_node *node, uint32_t gpu_idx, uint32_t gi_id, uint32_t ci_id);
+
+/* Bytes that a cgroup holds now: rss + shmem (v1: total_rss + total_shmem; v2: anon + shmem) of
+ * memory.stat. False when the cgroup is gone or cannot be read. No cache. */
+bool tr_sim_cgroup_memory(const char *cgroup, uint64_t *ret_bytes);
+/* The same from an open memory.stat, whose position does not matter. */
+bool tr_sim_cgroup_memory_fd(int fd, uint64_t *ret_bytes);
+/* Opens a cgroup's memory.stat, O_CLOEXEC; "" is the caller's own cgroup as a container sees it
+ * (the root of the hierarchy). -1 when it is gone. */
+int tr_sim_cgroup_open_memory(const char *cgroup);
+/* The cgroup's processes, in the caller's PID namespace, its children's included. ret holds
+ * n_max; returns how many there are, -1 when the cgroup is gone. */
+int tr_sim_cgroup_pids(const char *cgroup, int32_t *ret, int n_max);
