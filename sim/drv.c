@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The library's one instance of state: where it is, what of it is seen, and who may change it.
+ *
+ * The environment is not asked where the node is: sudo and daemons clear it. The library looks
+ * beside itself, so each node has a copy of its own.
+ */
+#include "sim/drv.h"
+
+#include "base/err.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+enum { NARROW_MAX = 8192 };
+
+static struct {
+	uint32_t init_count;
+	bool is_guest, has_atfork;
+	char dir[PATH_MAX]; /* the node's folder, on the host */
+	char narrow[NARROW_MAX];
+	struct tr_snapshot snap;
+	uint64_t generation; /* of `node`; 0: not read yet */
+	struct tr_sim_node node;
+	struct {
+		bool whole, any;
+		uint16_t cis[TR_SIM_MAX_GIS]; /* a bit for each compute instance */
+	} seen[TR_SIM_MAX_GPUS];
+} drv = { .snap = { .fd = -1 } };
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+static void lock_all(void)
+{
+	pthread_mutex_lock(&lock);
+}
+
+static void unlock_all(void)
+{
+	pthread_mutex_unlock(&lock);
+}
+
+/* Finds DIR of DIR/lib/libnvidia-ml.so.1, this very file. */
+static bool find_own_dir(char ret[PATH_MAX])
+{
+	static const char here;
+	Dl_info info;
+	char *slash;
+
+	if (!dladdr(&here, &info) || !info.dli_fname || !realpath(info.dli_fname, ret))
+		return false;
+	for (int i = 0; i < 2; i++) {
+		slash = strrchr(ret, '/');
+		if (!slash)
+			return false;
+		*slash = '\0';
+	}
+	return true;
+}
+
+static bool is_read_only(const char *path)
+{
+	struct statvfs fs;
+
+	return statvfs(path, &fs) == 0 && (fs.f_flag & ST_RDONLY);
+}
+
+static nvmlReturn_t open_state(const char *dir)
+{
+	struct tr_err err = { 0 };
+	char path[PATH_MAX + 16];
+
+	snprintf(path, sizeof(path), "%s/state/node", dir);
+	switch (tr_snapshot_open(path, TR_SIM_KIND, sizeof(drv.node), 0, &drv.snap, &err)) {
+	case 0:
+		/* The mapping stays. A descriptor kept open could be closed by a program that closes
+		 * all, and its number be somebody else's when we close it. */
+		tr_closep(&drv.snap.fd);
+		drv.is_guest = is_read_only(path);
+		return NVML_SUCCESS;
+	case -TR_E_PERMISSION:
+		return NVML_ERROR_NO_PERMISSION;
+	case -TR_E_INVALID:
+		return NVML_ERROR_LIB_RM_VERSION_MISMATCH;
+	default:
+		return NVML_ERROR_DRIVER_NOT_LOADED;
+	}
+}
+
+static bool owns(const char *dir)
+{
+	char path[PATH_MAX + 16];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%s/state", dir);
+	return geteuid() == 0 || (stat(path, &st) == 0 && st.st_uid == geteuid());
+}
+
+static nvmlReturn_t find_state(void)
+{
+	nvmlReturn_t r = NVML_ERROR_DRIVER_NOT_LOADED;
+	const char *narrow;
+
+	drv.generation = 0;
+	drv.narrow[0] = '\0';
+	if (find_own_dir(drv.dir))
+		r = open_state(drv.dir);
+	if (r == NVML_ERROR_DRIVER_NOT_LOADED) {
+		r = open_state(TR_SIM_GUEST_DIR);
+		drv.is_guest = true;
+	}
+	narrow = drv.is_guest ? getenv("NVIDIA_VISIBLE_DEVICES") : NULL;
+	if (narrow)
+		snprintf(drv.narrow, sizeof(drv.narrow), "%s", narrow);
+	return r;
+}
+
+nvmlReturn_t tr_drv_open(void)
+{
+	int saved = errno;
+	nvmlReturn_t r = NVML_SUCCESS;
+
+	lock_all();
+	if (!drv.has_atfork)
+		drv.has_atfork = pthread_atfork(lock_all, unlock_all, unlock_all) == 0;
+	if (drv.init_count == 0)
+		r = find_state();
+	if (r == NVML_SUCCESS)
+		drv.init_count++;
+	unlock_all();
+	errno = saved;
+	return r;
+}
+
+nvmlReturn_t tr_drv_close(void)
+{
+	nvmlReturn_t r = NVML_ERROR_UNINITIALIZED;
+	int saved = errno;
+
+	lock_all();
+	if (drv.init_count > 0) {
+		r = NVML_SUCCESS;
+		if (--drv.init_count == 0) {
+			tr_snapshot_close(&drv.snap);
+			tr_drv_forget_cgroups();
+		}
+	}
+	unlock_all();
+	errno = saved;
+	return r;
+}
+
+/* A view is true when it is the very file that the state records. */
+static bool holds_view(const char *name, uint64_t dev, uint64_t ino)
+{
+	char path[PATH_MAX];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%s/view/%s", TR_SIM_GUEST_DIR, name);
+	return ino != 0 && lstat(path, &st) == 0 && S_ISREG(st.st_mode) && st.st_dev == dev &&
+	       st.st_ino == ino;
+}
+
+/* NVIDIA_VISIBLE_DEVICES holds one of these three names, or does not say. */
+static bool is_named(const char *uuid, const char *index, const char *parent_index)
+{
+	static const char *const all[] = { "", "all", "void" };
+	const char *at = drv.narrow;
+
+	for (size_t i = 0; i < TR_COUNT(all); i++)
+		if (strcmp(at, all[i]) == 0)
+			return true;
+	while (*at) {
+		size_t len = strcspn(at, ",");
+		const char *const names[] = { uuid, index, parent_index };
+
+		for (size_t i = 0; i < TR_COUNT(names); i++)
+			if (strlen(names[i]) == len && strncmp(at, names[i], len) == 0)
+				return true;
+		at += len + (at[len] == ',');
+	}
+	return false;
+}
+
+static void look_at_card(uint32_t g)
+{
+	const struct tr_sim_gpu *gpu = &drv.node.gpus[g];
+	char gpu_uuid[41], mig_uuid[41], gpu_index[16], mig_index[32];
+	uint32_t mig_idx = 0;
+	bool has_whole;
+
+	memset(&drv.seen[g], 0, sizeof(drv.seen[g]));
+	if (!drv.is_guest) {
+		drv.seen[g].whole = drv.seen[g].any = true;
+		return;
+	}
+	tr_sim_uuid_text("GPU-", gpu->uuid, gpu_uuid);
+	snprintf(gpu_index, sizeof(gpu_index), "%u", g);
+	has_whole = holds_view(gpu_uuid, gpu->view_dev, gpu->view_ino);
+	drv.seen[g].whole = has_whole && is_named(gpu_uuid, gpu_index, gpu_uuid);
+	for (uint32_t i = 0; i < TR_SIM_MAX_GIS; i++) {
+		for (uint32_t c = 0; c < TR_SIM_MAX_CIS; c++) {
+			const struct tr_sim_ci *ci = &gpu->gis[i].cis[c];
+
+			if (!gpu->gis[i].exists || !ci->exists)
+				continue;
+			snprintf(mig_index, sizeof(mig_index), "%u:%u", g, mig_idx++);
+			tr_sim_uuid_text("MIG-", ci->uuid, mig_uuid);
+			if ((has_whole || holds_view(mig_uuid, ci->view_dev, ci->view_ino)) &&
+				(is_named(mig_uuid, mig_index, gpu_index) || drv.seen[g].whole))
+				drv.seen[g].cis[i] |= (uint16_t)(1u << c);
+		}
+		drv.seen[g].any |= drv.seen[g].cis[i] != 0;
+	}
+	drv.seen[g].any |= drv.seen[g].whole;
+}
+
+/* One atomic load when nothing has changed since the last call. */
+static nvmlReturn_t refresh(void)
+{
+	struct tr_err err;
+	uint64_t generation;
+
+	if (tr_snapshot_generation(&drv.snap) == drv.generation)
+		return NVML_SUCCESS;
+	if (tr_snapshot_read(&drv.snap, &drv.node, &generation, &err) < 0) {
+		drv.generation = 0;
+		return NVML_ERROR_UNKNOWN;
+	}
+	drv.generation = generation;
+	if (drv.node.n_gpus > TR_SIM_MAX_GPUS)
+		drv.node.n_gpus = 0;
+	for (uint32_t g = 0; g < drv.node.n_gpus; g++)
+		look_at_card(g);
+	tr_drv_forget_cgroups();
+	return NVML_SUCCESS;
+}
+
+struct tr_drv_call tr_drv_enter(void)
+{
+	struct tr_drv_call call = { .saved_errno = errno };
+
+	lock_all();
+	call.status = drv.init_count ? refresh() : NVML_ERROR_UNINITIALIZED;
+	return call;
+}
+
+void tr_drv_leave(struct tr_drv_call *call)
+{
+	unlock_all();
+	errno = call->saved_errno;
+}
+
+const struct tr_sim_node *tr_drv_node(void)
+{
+	return &drv.node;
+}
+
+bool tr_drv_is_guest(void)
+{
+	return drv.is_guest;
+}
+
+bool tr_drv_sees_card(uint32_t gpu_idx)
+{
+	return gpu_idx < drv.node.n_gpus && drv.seen[gpu_idx].any;
+}
+
+bool tr_drv_sees_whole_card(uint32_t gpu_idx)
+{
+	return gpu_idx < drv.node.n_gpus && drv.seen[gpu_idx].whole;
+}
+
+bool tr_drv_sees_gi(uint32_t gpu_idx, uint32_t gi_id)
+{
+	return tr_drv_sees_whole_card(gpu_idx) || drv.seen[gpu_idx].cis[gi_id] != 0;
+}
+
+bool tr_drv_sees_ci(uint32_t gpu_idx, uint32_t gi_id, uint32_t ci_id)
+{
+	return tr_drv_sees_whole_card(gpu_idx) || (drv.seen[gpu_idx].cis[gi_id] >> ci_id & 1);
+}
+
+nvmlReturn_t tr_drv_may_change(void)
+{
+	return !drv.is_guest && owns(drv.dir) ? NVML_SUCCESS : NVML_ERROR_NO_PERMISSION;
+}
+
+static int run_change(struct tr_sim_node *node, void *arg, struct tr_err *err)
+{
+	struct tr_drv_change *change = arg;
+
+	(void)err;
+	change->status = change->change(node, change->arg);
+	return change->status == NVML_SUCCESS ? 0 : 1;
+}
+
+nvmlReturn_t tr_drv_change(nvmlReturn_t (*change)(struct tr_sim_node *node, void *arg), void *arg)
+{
+	struct tr_drv_change call = { .change = change, .arg = arg };
+	struct tr_err err = { 0 };
+	nvmlReturn_t r = tr_drv_may_change();
+
+	if (r != NVML_SUCCESS)
+		return r;
+	switch (tr_sim_change(drv.dir, run_change, &call, &err)) {
+	case 0:
+		return refresh();
+	case 1:
+		return call.status;
+	case -TR_E_PERMISSION:
+		return NVML_ERROR_NO_PERMISSION;
+	case -TR_E_NOT_FOUND:
+		return NVML_ERROR_GPU_IS_LOST;
+	case -TR_E_NO_MEMORY:
+		return NVML_ERROR_MEMORY;
+	default:
+		return NVML_ERROR_UNKNOWN;
+	}
+}

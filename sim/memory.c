@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A device's memory is the memory of the cgroups that are bound to it.
+ *
+ * The descriptor of each cgroup's memory.stat is kept from call to call, since opening costs as
+ * much as reading. The program around us may have closed it and been given its number for a file
+ * of its own, so a descriptor is used and closed only while it is still the file that we opened.
+ */
+#include "sim/drv.h"
+
+#include <sys/stat.h>
+
+static struct {
+	bool is_open;
+	int fd;
+	dev_t dev;
+	ino_t ino;
+} files[TR_SIM_MAX_BINDINGS + 1]; /* by row; the last is the container's own cgroup */
+
+static uint32_t n_files; /* none is open from here on */
+
+static bool is_ours(uint32_t i)
+{
+	struct stat st;
+
+	return files[i].is_open && fstat(files[i].fd, &st) == 0 && st.st_dev == files[i].dev &&
+	       st.st_ino == files[i].ino;
+}
+
+static void forget(uint32_t i)
+{
+	if (is_ours(i))
+		close(files[i].fd);
+	files[i].is_open = false;
+}
+
+void tr_drv_forget_cgroups(void)
+{
+	while (n_files > 0)
+		forget(--n_files);
+}
+
+static bool open_file(uint32_t i, const char *cgroup)
+{
+	struct stat st;
+	int fd = tr_sim_cgroup_open_memory(cgroup);
+
+	if (fd < 0)
+		return false;
+	if (fstat(fd, &st) < 0) {
+		close(fd);
+		return false;
+	}
+	files[i].is_open = true;
+	files[i].fd = fd;
+	files[i].dev = st.st_dev;
+	files[i].ino = st.st_ino;
+	if (i >= n_files)
+		n_files = i + 1;
+	return true;
+}
+
+/* Bytes of the cgroup; 0 when it is gone. A cgroup that was made again is another file. */
+static uint64_t read_bytes(uint32_t i, const char *cgroup)
+{
+	uint64_t bytes = 0;
+
+	if (is_ours(i) && tr_sim_cgroup_memory_fd(files[i].fd, &bytes))
+		return bytes;
+	forget(i);
+	return open_file(i, cgroup) && tr_sim_cgroup_memory_fd(files[i].fd, &bytes) ? bytes : 0;
+}
+
+void tr_drv_each_binding(
+	uint32_t gpu_idx, uint32_t gi_id, uint32_t ci_id, tr_drv_binding_fn *call, void *arg)
+{
+	const struct tr_sim_node *node = tr_drv_node();
+	bool has_own = false;
+
+	for (size_t i = 0; i < TR_COUNT(node->bindings); i++) {
+		const struct tr_sim_binding *row = &node->bindings[i];
+
+		if (!row->in_use || row->gpu_idx != gpu_idx ||
+			(gi_id != TR_SIM_WHOLE && row->gi_id != gi_id) ||
+			(ci_id != TR_SIM_WHOLE && row->ci_id != ci_id))
+			continue;
+		if (!tr_drv_is_guest() || tr_sim_cgroup_exists(row->cgroup)) {
+			call(row, row->cgroup, arg);
+		} else if (!has_own) {
+			has_own = true;
+			call(row, "", arg);
+		}
+	}
+}
+
+static void add_bytes(const struct tr_sim_binding *row, const char *cgroup, void *arg)
+{
+	uint32_t i = (uint32_t)(row - tr_drv_node()->bindings);
+
+	*(uint64_t *)arg += read_bytes(*cgroup ? i : TR_SIM_MAX_BINDINGS, cgroup);
+}
+
+uint64_t tr_drv_used_bytes(uint32_t gpu_idx, uint32_t gi_id)
+{
+	uint64_t bytes = 0;
+
+	tr_drv_each_binding(gpu_idx, gi_id, TR_SIM_WHOLE, add_bytes, &bytes);
+	return bytes * tr_drv_node()->scale;
+}
+
+static nvmlReturn_t memory_of(nvmlDevice_t device, nvmlMemory_t *ret)
+{
+	struct tr_drv_target target;
+	nvmlReturn_t r = tr_drv_device(device, &target);
+	uint64_t total, used;
+
+	if (r != NVML_SUCCESS)
+		return r;
+	if (!target.ci && !tr_drv_sees_whole_card(target.gpu_idx))
+		return NVML_ERROR_NO_PERMISSION;
+	total = (uint64_t)(target.ci ? target.profile->memory_mib : target.model->memory_total_mib)
+		<< 20;
+	used = tr_drv_used_bytes(target.gpu_idx, target.gi_id);
+	if (used > total)
+		used = total;
+	*ret = (nvmlMemory_t){ .total = total, .free = total - used, .used = used };
+	return NVML_SUCCESS;
+}
+
+nvmlReturn_t nvmlDeviceGetMemoryInfo(nvmlDevice_t device, nvmlMemory_t *memory)
+{
+	TR_DRV_CALL();
+	return memory ? memory_of(device, memory) : NVML_ERROR_INVALID_ARGUMENT;
+}
+
+nvmlReturn_t nvmlDeviceGetMemoryInfo_v2(nvmlDevice_t device, nvmlMemory_v2_t *memory)
+{
+	nvmlMemory_t plain;
+	nvmlReturn_t r;
+
+	TR_DRV_CALL();
+	if (!memory)
+		return NVML_ERROR_INVALID_ARGUMENT;
+	if (memory->version != NVML_VERSION_WORD(nvmlMemory_v2_t, 2))
+		return NVML_ERROR_ARGUMENT_VERSION_MISMATCH;
+	r = memory_of(device, &plain);
+	if (r != NVML_SUCCESS)
+		return r;
+	memory->total = plain.total;
+	memory->reserved = 0;
+	memory->free = plain.free;
+	memory->used = plain.used;
+	return NVML_SUCCESS;
+}
