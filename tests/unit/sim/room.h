@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A place of its own for nodes, and a cgroup of its own, for the tests of sim. */
+#pragma once
+
+#include "base/err.h"
+#include "base/fs.h"
+#include "sim/state/state.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static char room_dir[64];
+
+static inline int room_open(void **state)
+{
+	char path[128];
+
+	(void)state;
+	snprintf(room_dir, sizeof(room_dir), "/tmp/tranche-test-XXXXXX");
+	if (!mkdtemp(room_dir))
+		return -1;
+	snprintf(path, sizeof(path), "%s/run", room_dir);
+	setenv("TRANCHE_RUN_DIR", path, 1);
+	snprintf(path, sizeof(path), "%s/var", room_dir);
+	setenv("TRANCHE_STATE_DIR", path, 1);
+	return 0;
+}
+
+static inline int room_close(void **state)
+{
+	struct tr_err err = { 0 };
+
+	(void)state;
+	return tr_rm_tree(room_dir, &err);
+}
+
+/* Makes a memory cgroup of version 1 or 2; ret is its path below the hierarchy's root. False where
+ * the machine does not let us. */
+static inline bool room_cgroup_make(char ret[64], char ret_dir[128])
+{
+	static const char *const roots[] = { "/sys/fs/cgroup/memory", "/sys/fs/cgroup" };
+	char file[160];
+
+	snprintf(ret, 64, "/tranche-test-%d", (int)getpid());
+	for (int i = 0; i < 2; i++) {
+		snprintf(ret_dir, 128, "%s%s", roots[i], ret);
+		if (mkdir(ret_dir, 0755) < 0)
+			continue;
+		snprintf(file, sizeof(file), "%s/memory.stat", ret_dir);
+		if (access(file, R_OK) == 0)
+			return true;
+		rmdir(ret_dir);
+	}
+	return false;
+}
+
+static inline bool room_cgroup_join(const char *dir, pid_t pid)
+{
+	char path[160];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/cgroup.procs", dir);
+	file = fopen(path, "we");
+	if (!file)
+		return false;
+	fprintf(file, "%d\n", (int)pid);
+	return fclose(file) == 0;
+}
