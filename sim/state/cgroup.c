@@ -73,19 +73,42 @@ int tr_sim_cgroup_open_memory(const char *cgroup)
 	return open_in(cgroup, "memory.stat", 0);
 }
 
-/* The number behind "key " at a line's start; false when there is no such line. */
-static bool find_number(const char *text, const char *key, uint64_t *ret)
+/* True when the line at `text` is "key NUMBER". */
+static bool is_line(const char *text, const char *key, size_t len, uint64_t *ret)
 {
-	size_t len = strlen(key);
+	uint64_t number = 0;
 
-	for (const char *line = text; line; line = strchr(line, '\n')) {
-		line += *line == '\n';
-		if (strncmp(line, key, len) == 0 && line[len] == ' ') {
-			uint64_t number = 0;
+	if (strncmp(text, key, len) != 0 || text[len] != ' ')
+		return false;
+	for (const char *c = text + len + 1; isdigit((unsigned char)*c); c++)
+		number = number * 10 + (uint64_t)(*c - '0');
+	*ret = number;
+	return true;
+}
 
-			for (const char *c = line + len + 1; isdigit((unsigned char)*c); c++)
-				number = number * 10 + (uint64_t)(*c - '0');
-			*ret = number;
+static const char *next_line(const char *line)
+{
+	const char *end = strchr(line, '\n');
+
+	return end ? end + 1 : NULL;
+}
+
+/* One pass, ended by the second number: this is what a memory query of the driver spends its time
+ * on. Version 1 has "shmem" too, of the group without its children; only "anon" tells version 2. */
+static bool sum_lines(const char *text, uint64_t *ret)
+{
+	uint64_t anon = 0, shmem = 0;
+	bool has_anon = false;
+
+	for (const char *line = text; line && *line; line = next_line(line)) {
+		if (line[0] == 'a' && is_line(line, "anon", 4, &anon))
+			has_anon = true;
+		else if (line[0] == 't' && is_line(line, "total_rss", 9, &anon))
+			has_anon = true;
+		else if (has_anon && ((line[0] == 's' && is_line(line, "shmem", 5, &shmem)) ||
+					     (line[0] == 't' &&
+						     is_line(line, "total_shmem", 11, &shmem)))) {
+			*ret = anon + shmem;
 			return true;
 		}
 	}
@@ -95,7 +118,6 @@ static bool find_number(const char *text, const char *key, uint64_t *ret)
 bool tr_sim_cgroup_memory_fd(int fd, uint64_t *ret_bytes)
 {
 	char text[MEMORY_STAT_MAX];
-	uint64_t anon, shmem;
 	ssize_t got;
 
 	do
@@ -104,11 +126,7 @@ bool tr_sim_cgroup_memory_fd(int fd, uint64_t *ret_bytes)
 	if (got <= 0)
 		return false;
 	text[got] = '\0';
-	if (!(find_number(text, "anon", &anon) && find_number(text, "shmem", &shmem)) &&
-		!(find_number(text, "total_rss", &anon) && find_number(text, "total_shmem", &shmem)))
-		return false;
-	*ret_bytes = anon + shmem;
-	return true;
+	return sum_lines(text, ret_bytes);
 }
 
 bool tr_sim_cgroup_memory(const char *cgroup, uint64_t *ret_bytes)
