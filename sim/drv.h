@@ -93,5 +93,5 @@ void tr_drv_each_binding(
 
 /* Bytes in use by a card (gi_id TR_SIM_WHOLE) or a GPU instance, scaled. */
 uint64_t tr_drv_used_bytes(uint32_t gpu_idx, uint32_t gi_id);
-/* Forgets what the state said about cgroups; tr_drv_forked: the child's copy. */
+/* Forgets the descriptors kept for cgroups. */
 void tr_drv_forget_cgroups(void);

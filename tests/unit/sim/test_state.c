@@ -149,7 +149,7 @@ static void killed_writers_leave_whole_states(void **state)
 	for (int round = 0; round < 200; round++) {
 		pid_t pid = start_writer(dir, 1 << 30);
 
-		usleep((useconds_t)(rand_r(&seed) % 3000));
+		usleep((useconds_t)((unsigned)rand_r(&seed) % (500u + 80u * (unsigned)round)));
 		assert_int_equal(tr_sim_read("kill", &node, &err), 0);
 		assert_whole();
 		kill(pid, SIGKILL);
