@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/spawn.h"
+
+#include "base/err.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+extern char **environ;
+
+enum { MAX_OUTPUT = 4 << 20 };
+
+char *tr_which(const char *program)
+{
+	const char *path = getenv("PATH");
+
+	if (strchr(program, '/'))
+		return access(program, X_OK) == 0 ? strdup(program) : NULL;
+	if (!path || !*path)
+		path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+	while (*path) {
+		size_t len = strcspn(path, ":");
+		TR_AUTO_BUF full = { 0 };
+		struct stat st;
+
+		tr_buf_add(&full, path, len);
+		tr_buf_addf(&full, "%s%s", len ? "/" : "./", program);
+		if (!full.failed && stat(full.s, &st) == 0 && S_ISREG(st.st_mode) &&
+			access(full.s, X_OK) == 0)
+			return tr_buf_take(&full);
+		path += len + (path[len] == ':');
+	}
+	return NULL;
+}
+
+/* This process's environment with `extra` on top; the strings are borrowed, the array is not. */
+static char **merge_env(const struct tr_strv *extra)
+{
+	size_t n = 0, kept = 0;
+	char **merged;
+
+	while (environ[n])
+		n++;
+	merged = calloc(n + (extra ? extra->n : 0) + 1, sizeof(*merged));
+	if (!merged)
+		return NULL;
+	for (size_t i = 0; i < n; i++) {
+		size_t key = strcspn(environ[i], "=") + 1;
+		bool replaced = false;
+
+		for (size_t j = 0; extra && j < extra->n && !replaced; j++)
+			replaced = strncmp(environ[i], extra->v[j], key) == 0;
+		if (!replaced)
+			merged[kept++] = environ[i];
+	}
+	for (size_t j = 0; extra && j < extra->n; j++)
+		merged[kept++] = extra->v[j];
+	return merged;
+}
+
+/* Reads both pipes until both are at their end. */
+static void drain(int fds[2], struct tr_buf *bufs[2])
+{
+	struct pollfd polls[2] = { { fds[0], POLLIN, 0 }, { fds[1], POLLIN, 0 } };
+
+	while (polls[0].fd >= 0 || polls[1].fd >= 0) {
+		if (poll(polls, 2, -1) < 0 && errno != EINTR)
+			return;
+		for (int i = 0; i < 2; i++) {
+			char chunk[8192];
+			ssize_t got;
+
+			if (polls[i].fd < 0 || !polls[i].revents)
+				continue;
+			got = read(polls[i].fd, chunk, sizeof(chunk));
+			if (got < 0 && errno == EINTR)
+				continue;
+			if (got <= 0)
+				polls[i].fd = -1;
+			else if (bufs[i] && bufs[i]->len + (size_t)got <= MAX_OUTPUT)
+				tr_buf_add(bufs[i], chunk, (size_t)got);
+		}
+	}
+}
+
+int tr_run(const struct tr_strv *argv, const struct tr_strv *env, struct tr_buf *ret_out,
+	struct tr_buf *ret_errout, int *ret_status, struct tr_err *err)
+{
+	TR_AUTO_FREE char *program = NULL;
+	TR_AUTO_CLOSE int out_r = -1, out_w = -1, err_r = -1, err_w = -1;
+	struct tr_buf *bufs[2] = { ret_out, ret_errout };
+	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attr;
+	int pipes[2], status, r;
+	sigset_t none, usual;
+	char **merged;
+	pid_t pid;
+
+	if (tr_strv_ok(argv, err) < 0)
+		return -(int)err->code;
+	program = tr_which(argv->v[0]);
+	if (!program)
+		return tr_fail(err, TR_E_NOT_FOUND, "there is no program '%s' on PATH", argv->v[0]);
+	if (pipe2(pipes, O_CLOEXEC) < 0)
+		return tr_fail_errno(err, errno, "run '%s'", argv->v[0]);
+	out_r = pipes[0];
+	out_w = pipes[1];
+	if (pipe2(pipes, O_CLOEXEC) < 0)
+		return tr_fail_errno(err, errno, "run '%s'", argv->v[0]);
+	err_r = pipes[0];
+	err_w = pipes[1];
+	merged = merge_env(env);
+	if (!merged)
+		return tr_fail(err, TR_E_NO_MEMORY, "run '%s': out of memory", argv->v[0]);
+
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+	posix_spawn_file_actions_adddup2(&actions, out_w, 1);
+	posix_spawn_file_actions_adddup2(&actions, err_w, 2);
+	posix_spawnattr_init(&attr);
+	sigemptyset(&none);
+	sigemptyset(&usual);
+	sigaddset(&usual, SIGPIPE);
+	posix_spawnattr_setsigmask(&attr, &none);
+	posix_spawnattr_setsigdefault(&attr, &usual);
+	/* A group of its own: Ctrl-C is for us, and we decide what the child is told. */
+	posix_spawnattr_setpgroup(&attr, 0);
+	posix_spawnattr_setflags(&attr,
+		POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
+	r = posix_spawn(&pid, program, &actions, &attr, argv->v, merged);
+	posix_spawn_file_actions_destroy(&actions);
+	posix_spawnattr_destroy(&attr);
+	free(merged);
+	if (r != 0)
+		return tr_fail_errno(err, r, "run '%s'", program);
+
+	tr_closep(&out_w);
+	tr_closep(&err_w);
+	drain((int[2]){ out_r, err_r }, bufs);
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return tr_fail_errno(err, errno, "wait for '%s'", program);
+	*ret_status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+	return 0;
+}

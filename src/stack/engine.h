@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Engines: the programs that serve a model. Rows of data (data/engines.def), and one function that
+ * turns a row and a model into a command line.
+ */
+#pragma once
+
+#include "base/buf.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct tr_err;
+struct tr_model;
+
+struct tr_engine {
+	const char *name;	    /* as in the stack file */
+	const char *image;	    /* default image; NULL: the file must name one for containers */
+	const char *program;	    /* under runtime process; NULL: args[0] of the model */
+	bool needs_model;
+	const char *const *args;      /* templates, NULL-terminated: see tr_engine_command */
+	const char *const *args_file; /* behind them when the model is a file or folder ... */
+	const char *const *args_hub;  /* ... or a hub id; NULL: this engine takes none */
+	const char *ready_path;	      /* HTTP 200 here means ready; NULL: a listening port does */
+	const char *models_target;    /* where a model file's folder is mounted in a container */
+	const char *cache_target;     /* where `cache` is mounted */
+	const char *cache_env;	      /* the variable that says so; NULL: none */
+};
+
+/* NULL when there is no engine of that name. */
+const struct tr_engine *tr_engine_find(const char *name);
+/* "llama.cpp, command": for messages. Appended to ret. */
+void tr_engine_names(struct tr_buf *ret);
+
+/* What a command line may refer to. */
+struct tr_engine_vars {
+	const char *host;	/* ${HOST} address to listen on */
+	uint16_t port;		/* ${PORT} */
+	const char *model;	/* ${MODEL} as the server sees it (mounted path, or the hub id) */
+	bool is_file;		/* model is a file or folder on this machine */
+	const char *names;	/* ${NAMES} what the server calls itself: "chat,Qwen/Qwen3-4B" */
+	const char *slice_uuid; /* ${SLICE_UUID} */
+	uint32_t slice_memory_mib; /* ${SLICE_MEMORY_MIB} */
+	bool in_container;	   /* then the program is left out: the image's entry point is it */
+};
+
+/* The server's argument vector: program (unless in a container), the row's arguments, the model's
+ * own `args` last, each with ${...} put in. INVALID for an unknown ${NAME}, which lists the known
+ * ones ($$ is a dollar). */
+int tr_engine_command(const struct tr_model *model, const struct tr_engine_vars *vars,
+	struct tr_strv *ret, struct tr_err *err);
+
+/* True when `model` names a file or folder on this machine: starts with '/', './', '../', or ends
+ * in .gguf; everything else is a hub id. */
+bool tr_model_is_path(const char *model);
