@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * libtranche: slice a node's GPUs and run models on the slices.
+ *
+ * Every call that can fail returns 0, or -code with `err` filled in (<tranche/err.h>); `ret_`
+ * arguments are set only on success and are the caller's, freed by the call named beside them.
+ * Strings inside a result live as long as it does. Nothing here prints, exits or installs a
+ * signal handler. One struct tr_node may be used by one thread at a time; several nodes are
+ * independent. Memory is in bytes unless a name says MiB; a value that is unknown is absent
+ * (`has_`), never 0. Placements count memory slices of the card.
+ */
+#ifndef TRANCHE_TRANCHE_H
+#define TRANCHE_TRANCHE_H
+
+#include <tranche/err.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* The library's version, "0.1.0". */
+const char *tr_version(void);
+
+/* --- Nodes ------------------------------------------------------------------------------- */
+
+struct tr_node;
+
+/*
+ * Opens a node. `name` "hardware" is this machine with its NVIDIA driver; any other name is a
+ * virtual node. NULL chooses: TRANCHE_NODE, else the driver where there is one, else the only
+ * virtual node. NOT_FOUND when there is nothing to choose, INVALID when there are several, DRIVER
+ * when the driver does not answer.
+ */
+int tr_node_open(const char *name, struct tr_node **ret, struct tr_err *err);
+/* Closes it; NULL is fine. */
+void tr_node_close(struct tr_node *node);
+
+/* Borrowed from the node. */
+const char *tr_node_name(const struct tr_node *node);
+bool tr_node_is_virtual(const struct tr_node *node);
+/* Limits are divided by this, shown memory is multiplied; 1 on hardware. */
+uint32_t tr_node_scale(const struct tr_node *node);
+/* What the driver calls itself, "580.159.04". */
+const char *tr_node_driver(const struct tr_node *node);
+
+/* --- What is there ----------------------------------------------------------------------- */
+
+struct tr_gpu {
+	uint32_t idx;
+	char name[96]; /* as NVML says: "NVIDIA A100-SXM4-80GB" */
+	char uuid[96];
+	char pci[32];
+	bool can_slice;
+	bool has_mig_mode; /* the card knows the mode at all */
+	bool mig_on, mig_pending;
+	char why[256]; /* can_slice false: why not */
+	bool has_memory;
+	uint64_t memory_bytes, memory_used_bytes;
+	uint32_t n_slices;
+	char free_slices[128]; /* what could still be cut: "1g.10gb x3, 2g.20gb x1" */
+};
+
+struct tr_gpus {
+	size_t n;
+	struct tr_gpu *v;
+};
+
+/* Every card of the node. Free with tr_gpus_free. */
+int tr_gpus_get(struct tr_node *node, struct tr_gpus **ret, struct tr_err *err);
+void tr_gpus_free(struct tr_gpus *gpus);
+
+struct tr_profile {
+	uint32_t gpu_idx;
+	char name[64]; /* "2g.20gb" */
+	uint32_t id;   /* what nvidia-smi calls take */
+	uint64_t memory_mib;
+	uint32_t compute_slices, memory_slices;
+	uint32_t sm;
+	uint32_t max; /* on an empty card */
+	bool has_free;
+	uint32_t free;	   /* that could be cut now; known only while MIG is on */
+	uint32_t n_starts; /* where it may start */
+	uint8_t starts[16];
+	bool start_is_free[16];
+};
+
+struct tr_profiles {
+	size_t n;
+	struct tr_profile *v;
+};
+
+/* The sizes on offer, card by card (gpu -1: all that can be sliced). UNSUPPORTED when the card
+ * named cannot be, or none can. Free with tr_profiles_free. */
+int tr_profiles_get(struct tr_node *node, int gpu, struct tr_profiles **ret, struct tr_err *err);
+void tr_profiles_free(struct tr_profiles *profiles);
+
+struct tr_holder {
+	int32_t pid;
+	char command[64];
+	bool has_memory;
+	uint64_t memory_bytes;
+};
+
+struct tr_slice {
+	uint32_t gpu_idx;
+	bool is_whole;	  /* a card that is not cut, held by a model of ours */
+	char profile[64]; /* "2g.20gb", or "whole" */
+	uint32_t profile_id;
+	uint32_t start, size; /* placement */
+	char uuid[96];	      /* "MIG-..."; "" for a GPU instance with no compute instance */
+	bool has_memory;
+	uint64_t memory_bytes, memory_used_bytes;
+	uint32_t compute_slices, sm;
+	bool is_ours;	/* cut by tranche */
+	char stack[64]; /* "" when of no stack */
+	char model[64];
+	uint32_t replica;
+	size_t n_holders;
+	struct tr_holder *holders; /* processes on it, as the driver lists them */
+};
+
+struct tr_slices {
+	size_t n;
+	struct tr_slice *v;
+};
+
+/* Every slice of the node, ours or not, by card and start. Free with tr_slices_free. */
+int tr_slices_get(struct tr_node *node, struct tr_slices **ret, struct tr_err *err);
+void tr_slices_free(struct tr_slices *slices);
+
+enum tr_model_state {
+	TR_MODEL_READY,	  /* answers */
+	TR_MODEL_LOADING, /* runs, does not answer yet */
+	TR_MODEL_EXITED,  /* ended by itself */
+	TR_MODEL_CREATED, /* made, never started: a start that was cut off */
+	TR_MODEL_MISSING, /* asked for, not there */
+};
+/* "ready", "loading", ... Never NULL. */
+const char *tr_model_state_text(enum tr_model_state state);
+
+struct tr_replica {
+	char stack[64], model[64];
+	uint32_t replica;
+	char runtime[16]; /* "podman", "process"; "" when missing */
+	char server[160]; /* the container's name, or the shim's */
+	enum tr_model_state state;
+	char why[256]; /* exited: "out of memory in its slice", "exit code 1", "signal 9" */
+	int32_t pid;
+	uint16_t port;
+	bool has_slice;
+	struct tr_slice slice; /* holders are left out */
+	bool limits_enforced;
+	int64_t started_unix_ms; /* 0: unknown */
+};
+
+struct tr_replicas {
+	size_t n;
+	struct tr_replica *v;
+};
+
+/* Every model that some stack of the node asks for, or that runs; `stack` NULL: all stacks.
+ * Free with tr_replicas_free. */
+int tr_replicas_get(
+	struct tr_node *node, const char *stack, struct tr_replicas **ret, struct tr_err *err);
+void tr_replicas_free(struct tr_replicas *replicas);
+
+/* --- Changing it -------------------------------------------------------------------------- */
+
+enum tr_step_kind {
+	TR_STEP_MIG_ON,
+	TR_STEP_MIG_OFF,
+	TR_STEP_CUT,
+	TR_STEP_FREE,
+	TR_STEP_START,
+	TR_STEP_LOADING,
+	TR_STEP_READY,
+	TR_STEP_KEPT,
+	TR_STEP_STOP,
+	TR_STEP_CLEAN, /* something that a killed run left behind */
+	TR_STEP_WAIT,  /* for another tranche's lock */
+	TR_STEP_NOTE,
+};
+/* "cut", "start", ... Never NULL. */
+const char *tr_step_text(enum tr_step_kind kind);
+
+/* One step, told as it begins (dry run: as it would). Borrowed for the call. */
+struct tr_step {
+	enum tr_step_kind kind;
+	const char *what;    /* "2g.20gb at GPU 0, slices 0-1" */
+	const char *model;   /* "chat-0"; NULL when of no model */
+	const char *command; /* what a person would type for it, lines; NULL when nothing */
+	double seconds;	     /* since the run began */
+};
+
+/* How a change is made. All zero is fine. */
+struct tr_change {
+	bool dry_run; /* tell the steps, do none */
+	void (*on_step)(void *arg, const struct tr_step *step);
+	void *arg;
+	const volatile int *stop_flag; /* non-zero: undo what was begun, return INTERRUPTED */
+	const char *runtime;	       /* "podman", "process"; NULL: the first that can be used */
+	int64_t ready_ms;	       /* how long a model may load; 0: 10 minutes */
+	int64_t grace_ms;	       /* how long a server may take to stop gently; 0: 10 s */
+};
+
+/* Turns MIG on or off on one card, or (gpu -1) on all that can be sliced. A card that somebody
+ * uses is left as it is: BUSY names the holders. Off also refuses (BUSY) while slices are there. */
+int tr_mig_set(struct tr_node *node, int gpu, bool on, const struct tr_change *change,
+	struct tr_err *err);
+
+/* Cuts slices: "2g.20gb", "14", "2g.20gb:4" (starts at memory slice 4). All of them or none.
+ * INVALID lists the profiles the card has; NO_ROOM says who holds the space and which would fit;
+ * PERMISSION; DRIVER. ret (may be NULL) holds the new slices; free with tr_slices_free. */
+int tr_slices_create(struct tr_node *node, int gpu, const char *const *wants, size_t n_wants,
+	const struct tr_change *change, struct tr_slices **ret, struct tr_err *err);
+
+/* Frees slices, named by UUID (or its beginning, 8 characters at least), or as "GPU:START". All
+ * are checked before the first is freed. BUSY when one is held or belongs to a stack. */
+int tr_slices_destroy(struct tr_node *node, const char *const *which, size_t n_which,
+	const struct tr_change *change, struct tr_err *err);
+
+/* Makes the node hold what the stack file asks for, and waits until every model answers. Does only
+ * what is missing; servers whose part of the file is unchanged are not touched. When it fails or is
+ * interrupted, what this call began is undone. `name` overrides the file's (NULL: not). SERVER says
+ * why a server died, with the end of its log in the message's last lines. */
+int tr_up(struct tr_node *node, const char *file, const char *name, const struct tr_change *change,
+	struct tr_err *err);
+
+/* Stops a stack's servers, frees its slices and forgets it. NOT_FOUND lists the stacks. */
+int tr_down(struct tr_node *node, const char *stack, const struct tr_change *change,
+	struct tr_err *err);
+
+/* Every stack down, and MIG off on the cards that are empty then. A card with other slices stays as
+ * it is and is named in a note. */
+int tr_down_all(struct tr_node *node, const struct tr_change *change, struct tr_err *err);
+
+/* Stops and starts a model's servers on the slices that they have: "chat", "demo/chat",
+ * "demo/chat-1" (one replica). */
+int tr_restart(struct tr_node *node, const char *which, const struct tr_change *change,
+	struct tr_err *err);
+
+/* The names of the stacks, one a line in *ret (malloc'd, "" when none). */
+int tr_stack_names(struct tr_node *node, char **ret, struct tr_err *err);
+/* The name that a stack file gives its stack; malloc'd. */
+int tr_stack_file_name(const char *file, char **ret, struct tr_err *err);
+
+/* Writes a server's log to descriptor 1: `which` as for tr_restart, one server only. The last
+ * n_lines (UINT32_MAX: all) first, then, when following, what comes, until it ends. A server that
+ * died in a failed `up` has its last log kept and shown. */
+int tr_logs(struct tr_node *node, const char *which, uint32_t n_lines, bool follow,
+	const volatile int *stop_flag, struct tr_err *err);
+
+/* --- Virtual nodes ------------------------------------------------------------------------ */
+
+struct tr_virtual_gpu {
+	const char *product; /* "a100-80gb", "a100-sxm4-80gb": tr_virtual_products */
+	uint32_t count;
+	bool swapped_chip; /* the mirrored chip kind, where the card has one */
+};
+
+/* Makes a virtual node. name NULL: the first product's. EXISTS, INVALID (unknown product: the list),
+ * PERMISSION. ret_name (may be NULL) is malloc'd. A warning (a node larger than this machine's
+ * memory) is put into *ret_warning (malloc'd, or NULL). */
+int tr_virtual_create(const char *name, const struct tr_virtual_gpu *gpus, size_t n_gpus,
+	uint32_t scale, char **ret_name, char **ret_warning, struct tr_err *err);
+/* Removes it. BUSY while servers or stacks are on it, unless forced: then they are stopped. */
+int tr_virtual_destroy(
+	const char *name, bool force, const struct tr_change *change, struct tr_err *err);
+
+struct tr_virtual {
+	char name[64];
+	uint32_t scale;
+	uint32_t n_gpus;
+	char gpus[256]; /* "2x NVIDIA A100-SXM4-80GB" */
+	char library_dir[512];
+};
+struct tr_virtuals {
+	size_t n;
+	struct tr_virtual *v;
+};
+int tr_virtuals_get(struct tr_virtuals **ret, struct tr_err *err);
+void tr_virtuals_free(struct tr_virtuals *virtuals);
+
+/* A static table: what can be simulated. ret_n is how many. */
+struct tr_product {
+	const char *key, *name;
+	bool has_mig;
+};
+const struct tr_product *tr_virtual_products(size_t *ret_n);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
