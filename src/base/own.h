@@ -14,18 +14,18 @@
 
 #define TR_AUTO(fn) __attribute__((cleanup(fn)))
 
-#define TR_TAKE(p)                                                                                 \
-	({                                                                                         \
-		__typeof__(p) tr_taken_ = (p);                                                     \
-		(p) = NULL;                                                                        \
-		tr_taken_;                                                                         \
+#define TR_TAKE(p)                             \
+	__extension__({                        \
+		__typeof__(p) tr_taken_ = (p); \
+		(p) = NULL;                    \
+		tr_taken_;                     \
 	})
 
-#define TR_DEFINE_FREEP(type, fn)                                                                  \
-	static inline void fn##p(type **p)                                                         \
-	{                                                                                          \
-		fn(*p);                                                                            \
-		*p = NULL;                                                                         \
+#define TR_DEFINE_FREEP(type, fn)          \
+	static inline void fn##p(type **p) \
+	{                                  \
+		fn(*p);                    \
+		*p = NULL;                 \
 	}
 
 static inline void tr_free_charp(char **p)
