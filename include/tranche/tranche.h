@@ -175,6 +175,7 @@ enum tr_step_kind {
 	TR_STEP_MIG_OFF,
 	TR_STEP_CUT,
 	TR_STEP_FREE,
+	TR_STEP_PULL, /* an image that is not here yet */
 	TR_STEP_START,
 	TR_STEP_LOADING,
 	TR_STEP_READY,

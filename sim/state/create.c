@@ -38,11 +38,11 @@ static int place_side(int (*root)(char *, struct tr_err *), const char *name, ch
 	static const char *const prefixes[3] = { "", ".new-", ".old-" };
 	char entry[TR_SIM_NAME_MAX + 8], base[PATH_MAX];
 
-	if (root(base, err) < 0 || tr_sim__join(base, "virtual", ret_all, err) < 0)
+	if (root(base, err) < 0 || tr_path_join(base, "virtual", ret_all, err) < 0)
 		return -(int)err->code;
 	for (int i = 0; i < 3; i++) {
 		snprintf(entry, sizeof(entry), "%s%s", prefixes[i], name);
-		if (tr_sim__join(ret_all, entry, ret[i], err) < 0)
+		if (tr_path_join(ret_all, entry, ret[i], err) < 0)
 			return -(int)err->code;
 	}
 	return 0;
@@ -61,7 +61,7 @@ static int sweep_folder(const char *all, struct tr_err *err)
 	while (r == 0 && (entry = readdir(dir))) {
 		if (strncmp(entry->d_name, ".new-", 5) != 0 && strncmp(entry->d_name, ".old-", 5) != 0)
 			continue;
-		r = tr_sim__join(all, entry->d_name, path, err);
+		r = tr_path_join(all, entry->d_name, path, err);
 		if (r == 0)
 			r = tr_rm_tree(path, err);
 	}
@@ -73,7 +73,7 @@ static int lock_side(const char *all, int *ret_lock, struct tr_err *err)
 {
 	char path[PATH_MAX];
 
-	if (tr_mkdir_p(all, 0755, err) < 0 || tr_sim__join(all, ".lock", path, err) < 0 ||
+	if (tr_mkdir_p(all, 0755, err) < 0 || tr_path_join(all, ".lock", path, err) < 0 ||
 		tr_lock_file(path, /* wait= */ true, ret_lock, err) < 0)
 		return -(int)err->code;
 	return sweep_folder(all, err);
@@ -86,8 +86,8 @@ static int place_open(struct place *ret, const char *name, struct tr_err *err)
 	char *var[3] = { ret->var, ret->var_new, ret->var_old };
 
 	if (tr_sim__check_name(name, err) < 0 ||
-		place_side(tr_sim_run_dir, name, ret->run_all, run, err) < 0 ||
-		place_side(tr_sim_state_dir, name, ret->var_all, var, err) < 0 ||
+		place_side(tr_run_dir, name, ret->run_all, run, err) < 0 ||
+		place_side(tr_state_dir, name, ret->var_all, var, err) < 0 ||
 		lock_side(ret->run_all, &ret->run_lock, err) < 0)
 		return -(int)err->code;
 	return lock_side(ret->var_all, &ret->var_lock, err);
@@ -95,7 +95,7 @@ static int place_open(struct place *ret, const char *name, struct tr_err *err)
 
 static int make_dir(const char *dir, const char *name, char *ret, struct tr_err *err)
 {
-	if (tr_sim__join(dir, name, ret, err) < 0)
+	if (tr_path_join(dir, name, ret, err) < 0)
 		return -(int)err->code;
 	if (mkdir(ret, 0755) < 0)
 		return tr_fail_errno(err, errno, "make folder '%s'", ret);
@@ -109,11 +109,11 @@ static int copy_library(const char *library, const char *dir, struct tr_err *err
 	size_t len = 0;
 
 	if (make_dir(dir, "lib", path, err) < 0 ||
-		tr_sim__join(path, "libnvidia-ml.so", path, err) < 0)
+		tr_path_join(path, "libnvidia-ml.so", path, err) < 0)
 		return -(int)err->code;
 	if (symlink("libnvidia-ml.so.1", path) < 0)
 		return tr_fail_errno(err, errno, "make '%s'", path);
-	if (tr_sim__join(dir, "lib/libnvidia-ml.so.1", path, err) < 0 ||
+	if (tr_path_join(dir, "lib/libnvidia-ml.so.1", path, err) < 0 ||
 		tr_read_file(library, MAX_LIBRARY_BYTES, &bytes, &len, err) < 0)
 		return -(int)err->code;
 	return tr_write_file(path, 0755, bytes, len, err);
@@ -134,14 +134,14 @@ static int build_run(
 		if (tr_sim__view_make(dir, "GPU-", node->gpus[g].uuid, &node->gpus[g].view_dev,
 			    &node->gpus[g].view_ino, err) < 0)
 			return -(int)err->code;
-	if (tr_sim__join(dir, "var", path, err) < 0)
+	if (tr_path_join(dir, "var", path, err) < 0)
 		return -(int)err->code;
 	if (symlink(place->var, path) < 0)
 		return tr_fail_errno(err, errno, "make '%s'", path);
-	if (tr_sim__join(dir, "lock", path, err) < 0 ||
+	if (tr_path_join(dir, "lock", path, err) < 0 ||
 		tr_lock_file(path, /* wait= */ true, &lock, err) < 0 ||
 		make_dir(dir, "state", path, err) < 0 ||
-		tr_sim__join(path, "node", path, err) < 0)
+		tr_path_join(path, "node", path, err) < 0)
 		return -(int)err->code;
 	return tr_snapshot_create(path, TR_SIM_KIND, node, sizeof(*node), 0644, err);
 }
@@ -162,7 +162,7 @@ static int install_var(const struct place *place, const struct tr_sim_node *node
 	*cold = *node;
 	tr_sim__power_cycle(cold);
 	if (make_dir(place->var_new, "", path, err) < 0 ||
-		tr_sim__join(path, "inforom", path, err) < 0 ||
+		tr_path_join(path, "inforom", path, err) < 0 ||
 		tr_snapshot_create(path, TR_SIM_KIND, cold, sizeof(*cold), 0644, err) < 0 ||
 		tr_rm_tree(place->var, err) < 0)
 		return -(int)err->code;
@@ -241,7 +241,7 @@ int tr_sim_restore(const char *name, const char *library, struct tr_err *err)
 		return tr_wrap(err, "restore virtual node '%s'", name);
 	if (tr_is_dir(place.run))
 		return exists_already(name, err);
-	if (tr_sim__join(place.var, "inforom", path, err) < 0)
+	if (tr_path_join(place.var, "inforom", path, err) < 0)
 		return -(int)err->code;
 	if (!tr_is_file(path))
 		return tr_fail(err, TR_E_NOT_FOUND, "there is no virtual node '%s'", name);
@@ -311,8 +311,8 @@ int tr_sim_list(struct tr_strv *ret, struct tr_err *err)
 	struct dirent *entry;
 	DIR *dir;
 
-	if (tr_sim_run_dir(all, err) < 0 || tr_sim__join(all, "virtual", all, err) < 0 ||
-		tr_sim__join(all, ".lock", path, err) < 0)
+	if (tr_run_dir(all, err) < 0 || tr_path_join(all, "virtual", all, err) < 0 ||
+		tr_path_join(all, ".lock", path, err) < 0)
 		return -(int)err->code;
 	dir = opendir(all);
 	if (!dir && errno != ENOENT)
@@ -322,7 +322,7 @@ int tr_sim_list(struct tr_strv *ret, struct tr_err *err)
 		sweep_folder(all, &ignored);
 	while (dir && (entry = readdir(dir))) {
 		snprintf(file, sizeof(file), "%s/state/node", entry->d_name);
-		if (entry->d_name[0] != '.' && tr_sim__join(all, file, path, &ignored) == 0 &&
+		if (entry->d_name[0] != '.' && tr_path_join(all, file, path, &ignored) == 0 &&
 			tr_is_file(path))
 			tr_strv_add(&names, entry->d_name);
 	}

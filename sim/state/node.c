@@ -13,7 +13,7 @@ int tr_sim__lock(const char *dir, int *ret_fd, struct tr_err *err)
 	char path[PATH_MAX];
 	struct stat held, there;
 
-	if (tr_sim__join(dir, "lock", path, err) < 0)
+	if (tr_path_join(dir, "lock", path, err) < 0)
 		return -(int)err->code;
 	/* The node may be destroyed and made again while we wait: the lock that counts is the one
 	 * that lies there afterwards. The file is made with the node, never here. */
@@ -38,7 +38,7 @@ int tr_sim__read_dir(const char *dir, struct tr_sim_node *ret, struct tr_err *er
 	char path[PATH_MAX];
 	int r;
 
-	if (tr_sim__join(dir, "state/node", path, err) < 0 ||
+	if (tr_path_join(dir, "state/node", path, err) < 0 ||
 		tr_snapshot_open(path, TR_SIM_KIND, sizeof(*ret), /* writable= */ 0, &snap, err) < 0)
 		return -(int)err->code;
 	r = tr_snapshot_read(&snap, ret, NULL, err);
@@ -51,7 +51,7 @@ int tr_sim__publish(const char *dir, const struct tr_sim_node *node, struct tr_e
 	struct tr_snapshot snap = TR_SNAPSHOT_CLOSED;
 	char path[PATH_MAX];
 
-	if (tr_sim__join(dir, "state/node", path, err) < 0 ||
+	if (tr_path_join(dir, "state/node", path, err) < 0 ||
 		tr_snapshot_open(path, TR_SIM_KIND, sizeof(*node), /* writable= */ 1, &snap, err) < 0)
 		return -(int)err->code;
 	tr_snapshot_write(&snap, node);

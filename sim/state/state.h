@@ -93,13 +93,8 @@ struct tr_sim_node {
 	struct tr_sim_binding bindings[TR_SIM_MAX_BINDINGS];
 };
 
-/* Where nodes live for this user: TRANCHE_RUN_DIR or /run/tranche (root) or
- * $XDG_RUNTIME_DIR/tranche (others; /tmp/tranche-UID without it); TRANCHE_STATE_DIR or
- * /var/lib/tranche or $XDG_STATE_HOME/tranche (~/.local/state/tranche). NUL-terminated into ret,
- * which holds PATH_MAX bytes. The CLI's side only: the library never looks at the environment. */
-int tr_sim_run_dir(char *ret, struct tr_err *err);
-int tr_sim_state_dir(char *ret, struct tr_err *err);
-/* RUN/virtual/NAME/REST; `rest` may be "". */
+/* RUN/virtual/NAME/REST and VAR/virtual/NAME/REST, with RUN and VAR of base/paths.h; `rest` may be
+ * "". ret holds PATH_MAX bytes. INVALID for a bad name. */
 int tr_sim_node_path(const char *name, const char *rest, char *ret, struct tr_err *err);
 int tr_sim_node_var_path(const char *name, const char *rest, char *ret, struct tr_err *err);
 

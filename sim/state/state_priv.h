@@ -2,13 +2,11 @@
 /* Shared inside sim/state. */
 #pragma once
 
+#include "base/paths.h"
 #include "sim/state/state.h"
 
 /* INVALID unless the name matches [a-z0-9][a-z0-9-]{0,30}. */
 int tr_sim__check_name(const char *name, struct tr_err *err);
-
-/* "DIR/REST" into ret, which holds PATH_MAX bytes. INVALID when it does not fit. */
-int tr_sim__join(const char *dir, const char *rest, char *ret, struct tr_err *err);
 
 /* A node is too large for a stack that may be a stranger's. */
 static inline void tr_sim__node_freep(struct tr_sim_node **node)

@@ -16,7 +16,7 @@ static int view_path(
 	char name[64] = "views/";
 
 	tr_sim_uuid_text(prefix, uuid, name + 6);
-	return tr_sim__join(dir, name, ret, err);
+	return tr_path_join(dir, name, ret, err);
 }
 
 int tr_sim__view_make(const char *dir, const char *prefix, const uint8_t uuid[16],
@@ -117,8 +117,8 @@ int tr_sim__write_inforom(const char *dir, const struct tr_sim_node *node, struc
 		return tr_fail(err, TR_E_NO_MEMORY, "write the InfoROM: out of memory");
 	*cold = *node;
 	tr_sim__power_cycle(cold);
-	if (tr_sim__join(dir, "var/inforom", path, err) < 0 ||
-		tr_sim__join(dir, "var/inforom.new", temp, err) < 0)
+	if (tr_path_join(dir, "var/inforom", path, err) < 0 ||
+		tr_path_join(dir, "var/inforom.new", temp, err) < 0)
 		return -(int)err->code;
 	unlink(temp);
 	if (tr_snapshot_create(temp, TR_SIM_KIND, cold, sizeof(*cold), 0644, err) < 0)

@@ -5,7 +5,7 @@
  * (mounts, devices, environment, limits) stands in the spec.
  *
  * The machine is the database: what runs is read each time, from podman's labels and from the
- * shims' folders (RUN/servers/NAME/), never remembered here.
+ * shims' folders (tr_run_dir()/servers/NAME/), never remembered here.
  */
 #pragma once
 
@@ -28,7 +28,7 @@ struct tr_server_spec {
 	uint16_t port;		 /* on 127.0.0.1 */
 	const char *image;	 /* podman */
 	struct tr_strv argv;	 /* podman: behind the image; process: argv[0] is the program */
-	struct tr_strv env;	 /* KEY=VALUE; stands in no argument list */
+	struct tr_strv env;	 /* KEY=VALUE; stands in no argument list, nor in a dry run's text */
 	const char *env_file;	 /* NULL: none */
 	struct tr_strv mounts;	 /* "HOST:TARGET:ro" or ":rw"; process: ignored */
 	struct tr_strv devices;	 /* podman --device values */
@@ -69,8 +69,11 @@ struct tr_runtime {
 	/* 0 when it can be used here; else why not and what to type. */
 	int (*check)(struct tr_err *err);
 
-	/* Before anything is cut: image there (NOT_FOUND, with the build or pull command as hint),
-	 * program there, env_file readable. */
+	/* True when prepare() will have to fetch the image, which may take minutes. */
+	bool (*needs_pull)(const struct tr_server_spec *spec);
+
+	/* Before anything is cut: program there, env_file readable, image there or pulled (NOT_FOUND,
+	 * with the build or pull command as hint; "localhost/" images are never pulled). */
 	int (*prepare)(const struct tr_server_spec *spec, struct tr_err *err);
 
 	/* Starts it and returns once it runs. EXISTS when the name is taken (a start that a killed
@@ -105,10 +108,6 @@ int tr_runtime_pick(const char *name, const struct tr_runtime **ret, struct tr_e
 
 /* What all runtimes that are installed hold. A runtime that is not installed holds nothing. */
 int tr_servers_list(struct tr_servers *ret, struct tr_err *err);
-
-/* Where tranche-shim lies: beside the running program, or in the folder given at build. The CLI
- * passes its own place in. */
-void tr_run_set_shim(const char *path);
 
 /* Is 127.0.0.1:port free to listen on? BUSY names the holder (pid and command) when it can be seen. */
 int tr_port_check(uint16_t port, struct tr_err *err);

@@ -87,7 +87,7 @@ static void half_made_nodes_are_swept(void **state)
 
 	(void)state;
 	assert_int_equal(make("whole", 1), 0);
-	assert_int_equal(tr_sim_run_dir(dir, &err), 0);
+	assert_int_equal(tr_run_dir(dir, &err), 0);
 	snprintf(path, sizeof(path), "%s/virtual/.new-half", dir);
 	assert_int_equal(mkdir(path, 0755), 0);
 	assert_int_equal(tr_sim_list(&names, &err), 0);
