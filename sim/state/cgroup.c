@@ -105,9 +105,9 @@ static bool sum_lines(const char *text, uint64_t *ret)
 			has_anon = true;
 		else if (line[0] == 't' && is_line(line, "total_rss", 9, &anon))
 			has_anon = true;
-		else if (has_anon && ((line[0] == 's' && is_line(line, "shmem", 5, &shmem)) ||
-					     (line[0] == 't' &&
-						     is_line(line, "total_shmem", 11, &shmem)))) {
+		else if (has_anon &&
+			 ((line[0] == 's' && is_line(line, "shmem", 5, &shmem)) ||
+				 (line[0] == 't' && is_line(line, "total_shmem", 11, &shmem)))) {
 			*ret = anon + shmem;
 			return true;
 		}
@@ -175,7 +175,8 @@ static void walk_pids(int dir_fd, int32_t *ret, int n_max, int *n, int depth)
 
 		if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
 			continue;
-		child = openat(dir_fd, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		child = openat(
+			dir_fd, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		if (child >= 0)
 			walk_pids(child, ret, n_max, n, depth + 1);
 	}

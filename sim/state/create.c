@@ -59,7 +59,8 @@ static int sweep_folder(const char *all, struct tr_err *err)
 	if (!dir)
 		return tr_fail_errno(err, errno, "read folder '%s'", all);
 	while (r == 0 && (entry = readdir(dir))) {
-		if (strncmp(entry->d_name, ".new-", 5) != 0 && strncmp(entry->d_name, ".old-", 5) != 0)
+		if (strncmp(entry->d_name, ".new-", 5) != 0 &&
+			strncmp(entry->d_name, ".old-", 5) != 0)
 			continue;
 		r = tr_path_join(all, entry->d_name, path, err);
 		if (r == 0)
@@ -120,8 +121,8 @@ static int copy_library(const char *library, const char *dir, struct tr_err *err
 }
 
 /* Builds the folder RUN/virtual/.new-NAME: all that lies there, complete. */
-static int build_run(
-	const struct place *place, struct tr_sim_node *node, const char *library, struct tr_err *err)
+static int build_run(const struct place *place, struct tr_sim_node *node, const char *library,
+	struct tr_err *err)
 {
 	const char *dir = place->run_new;
 	TR_AUTO_CLOSE int lock = -1;
@@ -140,8 +141,7 @@ static int build_run(
 		return tr_fail_errno(err, errno, "make '%s'", path);
 	if (tr_path_join(dir, "lock", path, err) < 0 ||
 		tr_lock_file(path, /* wait= */ true, &lock, err) < 0 ||
-		make_dir(dir, "state", path, err) < 0 ||
-		tr_path_join(path, "node", path, err) < 0)
+		make_dir(dir, "state", path, err) < 0 || tr_path_join(path, "node", path, err) < 0)
 		return -(int)err->code;
 	return tr_snapshot_create(path, TR_SIM_KIND, node, sizeof(*node), 0644, err);
 }
@@ -152,7 +152,8 @@ static int move_in(const char *from, const char *to, struct tr_err *err)
 }
 
 /* Builds VAR/virtual/NAME, in place of what an earlier node of this name left. */
-static int install_var(const struct place *place, const struct tr_sim_node *node, struct tr_err *err)
+static int install_var(
+	const struct place *place, const struct tr_sim_node *node, struct tr_err *err)
 {
 	TR_AUTO(tr_sim__node_freep) struct tr_sim_node *cold = malloc(sizeof(*cold));
 	char path[PATH_MAX];
@@ -169,8 +170,8 @@ static int install_var(const struct place *place, const struct tr_sim_node *node
 	return move_in(place->var_new, place->var, err);
 }
 
-static int install_run(
-	const struct place *place, struct tr_sim_node *node, const char *library, struct tr_err *err)
+static int install_run(const struct place *place, struct tr_sim_node *node, const char *library,
+	struct tr_err *err)
 {
 	if (build_run(place, node, library, err) < 0)
 		return -(int)err->code;
@@ -264,7 +265,8 @@ static int retire_run(const struct place *place, bool force, struct tr_err *err)
 	if (!node)
 		return tr_fail(err, TR_E_NO_MEMORY, "out of memory");
 	/* A folder that is no node, or one of another version: only its removal is left. */
-	if (tr_sim__lock(place->run, &lock, err) < 0 || tr_sim__read_dir(place->run, node, err) < 0) {
+	if (tr_sim__lock(place->run, &lock, err) < 0 ||
+		tr_sim__read_dir(place->run, node, err) < 0) {
 		if (err->code == TR_E_PERMISSION || !force)
 			return -(int)err->code;
 		return move_in(place->run, place->run_old, err);

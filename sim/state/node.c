@@ -39,7 +39,8 @@ int tr_sim__read_dir(const char *dir, struct tr_sim_node *ret, struct tr_err *er
 	int r;
 
 	if (tr_path_join(dir, "state/node", path, err) < 0 ||
-		tr_snapshot_open(path, TR_SIM_KIND, sizeof(*ret), /* writable= */ 0, &snap, err) < 0)
+		tr_snapshot_open(path, TR_SIM_KIND, sizeof(*ret), /* writable= */ 0, &snap, err) <
+			0)
 		return -(int)err->code;
 	r = tr_snapshot_read(&snap, ret, NULL, err);
 	tr_snapshot_close(&snap);
@@ -52,7 +53,8 @@ int tr_sim__publish(const char *dir, const struct tr_sim_node *node, struct tr_e
 	char path[PATH_MAX];
 
 	if (tr_path_join(dir, "state/node", path, err) < 0 ||
-		tr_snapshot_open(path, TR_SIM_KIND, sizeof(*node), /* writable= */ 1, &snap, err) < 0)
+		tr_snapshot_open(path, TR_SIM_KIND, sizeof(*node), /* writable= */ 1, &snap, err) <
+			0)
 		return -(int)err->code;
 	tr_snapshot_write(&snap, node);
 	tr_snapshot_close(&snap);

@@ -4,8 +4,8 @@
  *
  *	RUN/virtual/NAME/		(RUN: /run/tranche; a user's own without root)
  *		lib/libnvidia-ml.so.1	the node's driver library; also as libnvidia-ml.so
- *		state/node		the state: a snapshot (base/snapshot.h) of struct tr_sim_node
- *		lock			flock of the writers; outside state/, which guests can see
+ *		state/node		the state: a snapshot (base/snapshot.h) of struct
+ *tr_sim_node lock			flock of the writers; outside state/, which guests can see
  *		views/MIG-<uuid>	one file a slice: being given it is being allowed to see it
  *		views/GPU-<uuid>	the same for a whole card
  *		var			link to VAR/virtual/NAME, since the library knows no VAR
@@ -59,8 +59,8 @@ struct tr_sim_ci {
 
 struct tr_sim_gi {
 	uint8_t exists;
-	uint8_t profile_id;  /* the GPU-instance profile (19, 14, ...) */
-	uint8_t start, size; /* memory slices */
+	uint8_t profile_id;		      /* the GPU-instance profile (19, 14, ...) */
+	uint8_t start, size;		      /* memory slices */
 	struct tr_sim_ci cis[TR_SIM_MAX_CIS]; /* index = compute-instance id */
 };
 
@@ -73,7 +73,7 @@ struct tr_sim_gpu {
 	uint8_t mig_pending;
 	uint8_t persistence_mode;
 	uint32_t pci_bus;
-	uint64_t view_dev, view_ino; /* of views/GPU-<uuid> */
+	uint64_t view_dev, view_ino;	      /* of views/GPU-<uuid> */
 	struct tr_sim_gi gis[TR_SIM_MAX_GIS]; /* index = GPU-instance id */
 };
 
@@ -87,7 +87,7 @@ struct tr_sim_binding {
 
 struct tr_sim_node {
 	char name[TR_SIM_NAME_MAX];
-	uint32_t scale; /* NVML shows cgroup bytes times this */
+	uint32_t scale;	 /* NVML shows cgroup bytes times this */
 	uint32_t n_gpus; /* 0: the node was destroyed under its readers */
 	struct tr_sim_gpu gpus[TR_SIM_MAX_GPUS];
 	struct tr_sim_binding bindings[TR_SIM_MAX_BINDINGS];
@@ -111,7 +111,8 @@ struct tr_sim_gpu_spec {
 int tr_sim_create(const char *name, const struct tr_sim_gpu_spec *gpus, uint32_t n_gpus,
 	uint32_t scale, const char *library, struct tr_err *err);
 
-/* Removes the node's folders. BUSY, with the holders named, while a binding lives, unless forced. */
+/* Removes the node's folders. BUSY, with the holders named, while a binding lives, unless forced.
+ */
 int tr_sim_destroy(const char *name, bool force, struct tr_err *err);
 
 /* The names of all nodes, sorted; the caller frees each and the array (tr_strv_done of
@@ -153,8 +154,8 @@ struct tr_sim_guest_mounts {
 	char state_dir[PATH_MAX]; /* host folder for TR_SIM_GUEST_DIR "/state" */
 	char view[PATH_MAX];	  /* host file for TR_SIM_GUEST_DIR "/view/<uuid>" */
 };
-int tr_sim_guest_mounts(const char *node, const char *uuid, struct tr_sim_guest_mounts *ret,
-	struct tr_err *err);
+int tr_sim_guest_mounts(
+	const char *node, const char *uuid, struct tr_sim_guest_mounts *ret, struct tr_err *err);
 
 /* What the kernel enforces for a slice on this node, after --scale: bytes of memory, and CPU time
  * in thousandths of one processor (the slice's share of the card's SMs, of all processors). */

@@ -30,8 +30,8 @@ static int from_env(const char *variable, const char *below, char *ret, struct t
 	if (!value || !*value)
 		return 1;
 	if (value[0] != '/')
-		return tr_fail(err, TR_E_INVALID, "%s must be a full path, not '%.100s'", variable,
-			value);
+		return tr_fail(
+			err, TR_E_INVALID, "%s must be a full path, not '%.100s'", variable, value);
 	return tr_path_join(value, below, ret, err);
 }
 
@@ -62,7 +62,8 @@ int tr_state_dir(char *ret, struct tr_err *err)
 		r = from_env("HOME", ".local/state/tranche", ret, err);
 	if (r == 1)
 		r = tr_fail(err, TR_E_INVALID,
-			"none of TRANCHE_STATE_DIR, XDG_STATE_HOME and HOME says where to keep state");
+			"none of TRANCHE_STATE_DIR, XDG_STATE_HOME and HOME says where to keep "
+			"state");
 	return r;
 }
 
@@ -82,8 +83,8 @@ int tr_part_find(const char *file, char *ret, struct tr_err *err)
 			return -(int)err->code;
 		if (tr_is_file(ret))
 			return 0;
-		return tr_fail(err, TR_E_NOT_FOUND, "TRANCHE_LIBEXEC_DIR '%s' has no '%s'", named,
-			file);
+		return tr_fail(
+			err, TR_E_NOT_FOUND, "TRANCHE_LIBEXEC_DIR '%s' has no '%s'", named, file);
 	}
 	len = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
 	if (len < 0)
@@ -98,7 +99,8 @@ int tr_part_find(const char *file, char *ret, struct tr_err *err)
 			continue;
 		return realpath(path.s, ret) ? 0 : tr_fail_errno(err, errno, "find '%s'", path.s);
 	}
-	tr_fail(err, TR_E_NOT_FOUND, "this installation has no '%s': looked in '%s' and '%s../libexec/tranche'",
-		file, exe, exe);
+	tr_fail(err, TR_E_NOT_FOUND,
+		"this installation has no '%s': looked in '%s' and '%s../libexec/tranche'", file,
+		exe, exe);
 	return tr_hint(err, "make install   puts every part in its place");
 }

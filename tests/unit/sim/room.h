@@ -4,6 +4,7 @@
 
 #include "base/err.h"
 #include "base/fs.h"
+#include "base/paths.h"
 #include "sim/state/state.h"
 
 #include <stdio.h>
