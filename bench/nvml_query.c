@@ -4,9 +4,9 @@
  *
  *	nvml_query LIBRARY
  *
- * LIBRARY is the built libnvidia-ml.so.1. The bound in the same run is what any answer must pay: one
- * pread of the cgroup's memory.stat. Needs the right to make a memory cgroup; without it the rows
- * with a binding are left out. Five rounds, alternating; the median counts.
+ * LIBRARY is the built libnvidia-ml.so.1. The bound in the same run is what any answer must pay:
+ *one pread of the cgroup's memory.stat. Needs the right to make a memory cgroup; without it the
+ *rows with a binding are left out. Five rounds, alternating; the median counts.
  */
 #include "abi/nvml.h"
 #include "base/err.h"

@@ -8,7 +8,8 @@
 #include <string.h>
 
 /* A GPU instance and one of its compute profiles; enum and id are the same number here. */
-static nvmlReturn_t by_id(nvmlGpuInstance_t instance, unsigned profile_id, struct tr_drv_target *ret)
+static nvmlReturn_t by_id(
+	nvmlGpuInstance_t instance, unsigned profile_id, struct tr_drv_target *ret)
 {
 	nvmlReturn_t r = tr_drv_gi(instance, ret);
 
@@ -53,7 +54,8 @@ nvmlReturn_t nvmlGpuInstanceGetComputeInstanceProfileInfo(nvmlGpuInstance_t inst
 	nvmlReturn_t r;
 
 	TR_DRV_CALL();
-	r = info ? by_enum(instance, profile, engine_profile, &target) : NVML_ERROR_INVALID_ARGUMENT;
+	r = info ? by_enum(instance, profile, engine_profile, &target)
+		 : NVML_ERROR_INVALID_ARGUMENT;
 	if (r == NVML_SUCCESS)
 		*info = info_of(&target);
 	return r;
@@ -76,7 +78,8 @@ nvmlReturn_t nvmlGpuInstanceGetComputeInstanceProfileInfoV(nvmlGpuInstance_t ins
 	nvmlReturn_t r;
 
 	TR_DRV_CALL();
-	r = info ? by_enum(instance, profile, engine_profile, &target) : NVML_ERROR_INVALID_ARGUMENT;
+	r = info ? by_enum(instance, profile, engine_profile, &target)
+		 : NVML_ERROR_INVALID_ARGUMENT;
 	if (r != NVML_SUCCESS)
 		return r;
 	if (info->version == NVML_VERSION_WORD(nvmlComputeInstanceProfileInfo_v3_t, 3))

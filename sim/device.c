@@ -94,9 +94,9 @@ nvmlReturn_t nvmlDeviceGetHandleByPciBusId_v2(const char *bus_id, nvmlDevice_t *
 		nvmlPciInfo_t pci;
 
 		bus_ids(&tr_drv_node()->gpus[g], &pci);
-		if (!tr_drv_sees_card(g) ||
-			(strcasecmp(bus_id, pci.busId) != 0 && strcasecmp(bus_id, pci.busIdLegacy) != 0 &&
-				strcasecmp(bus_id, pci.busIdLegacy + 5) != 0))
+		if (!tr_drv_sees_card(g) || (strcasecmp(bus_id, pci.busId) != 0 &&
+						    strcasecmp(bus_id, pci.busIdLegacy) != 0 &&
+						    strcasecmp(bus_id, pci.busIdLegacy + 5) != 0))
 			continue;
 		*device = tr_drv_card_handle(g);
 		return NVML_SUCCESS;

@@ -78,8 +78,8 @@ static nvmlReturn_t open_state(const char *dir)
 	snprintf(path, sizeof(path), "%s/state/node", dir);
 	switch (tr_snapshot_open(path, TR_SIM_KIND, sizeof(drv.node), 0, &drv.snap, &err)) {
 	case 0:
-		/* The mapping stays. A descriptor kept open could be closed by a program that closes
-		 * all, and its number be somebody else's when we close it. */
+		/* The mapping stays. A descriptor kept open could be closed by a program that
+		 * closes all, and its number be somebody else's when we close it. */
 		tr_closep(&drv.snap.fd);
 		drv.is_guest = is_read_only(path);
 		return NVML_SUCCESS;

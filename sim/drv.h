@@ -24,9 +24,9 @@ struct tr_drv_call {
 struct tr_drv_call tr_drv_enter(void);
 void tr_drv_leave(struct tr_drv_call *call);
 
-#define TR_DRV_CALL()                                                                              \
-	TR_AUTO(tr_drv_leave) struct tr_drv_call drv_call = tr_drv_enter();                        \
-	if (drv_call.status != NVML_SUCCESS)                                                       \
+#define TR_DRV_CALL()                                                       \
+	TR_AUTO(tr_drv_leave) struct tr_drv_call drv_call = tr_drv_enter(); \
+	if (drv_call.status != NVML_SUCCESS)                                \
 	return drv_call.status
 
 /* The node's state as of this call. Borrowed until the call ends, as all that follows. */

@@ -134,8 +134,8 @@ nvmlReturn_t nvmlDeviceGetGpuInstanceProfileInfoByIdV(
 	return r == NVML_SUCCESS ? put_versioned(target.profile, info) : r;
 }
 
-nvmlReturn_t nvmlDeviceGetGpuInstancePossiblePlacements_v2(nvmlDevice_t device,
-	unsigned profile_id, nvmlGpuInstancePlacement_t *placements, unsigned *count)
+nvmlReturn_t nvmlDeviceGetGpuInstancePossiblePlacements_v2(nvmlDevice_t device, unsigned profile_id,
+	nvmlGpuInstancePlacement_t *placements, unsigned *count)
 {
 	struct tr_drv_target target;
 	nvmlReturn_t r;

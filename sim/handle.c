@@ -10,15 +10,16 @@
 enum kind { KIND_CARD = 1, KIND_MIG, KIND_GI, KIND_CI };
 
 /* Above any address that user space can have, so that no pointer is taken for a handle. */
-#define TAG	  ((uintptr_t)0x7452 << 48)
-#define TAG_MASK  ((uintptr_t)0xffff << 48)
-#define INDEX_OF(handle, shift) ((uint32_t)((handle) >> (shift) & 0xff))
+#define TAG			((uintptr_t)0x7452 << 48)
+#define TAG_MASK		((uintptr_t)0xffff << 48)
+#define INDEX_OF(handle, shift) ((uint32_t)((handle) >> (shift)&0xff))
 
 _Static_assert(sizeof(uintptr_t) == 8, "handles need 64 bits");
 
 static uintptr_t make(enum kind kind, uint32_t gpu_idx, uint32_t gi_id, uint32_t ci_id)
 {
-	return TAG | (uintptr_t)kind << 24 | (uintptr_t)gpu_idx << 16 | (uintptr_t)gi_id << 8 | ci_id;
+	return TAG | (uintptr_t)kind << 24 | (uintptr_t)gpu_idx << 16 | (uintptr_t)gi_id << 8 |
+	       ci_id;
 }
 
 nvmlDevice_t tr_drv_card_handle(uint32_t gpu_idx)

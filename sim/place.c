@@ -171,7 +171,8 @@ bool tr_place_ci_is_allowed(const struct tr_gi_profile *profile, const struct tr
 		n_slices += other ? other->slices : 0;
 		n_same += gi->cis[c].profile_id == ci_profile->id;
 	}
-	return n_same < ci_profile->max_instances && n_slices + ci_profile->slices <= profile->slices;
+	return n_same < ci_profile->max_instances &&
+	       n_slices + ci_profile->slices <= profile->slices;
 }
 
 /*
@@ -182,11 +183,27 @@ bool tr_place_ci_is_allowed(const struct tr_gi_profile *profile, const struct tr
 static const struct cts {
 	uint8_t start, size, need;
 } cts_places[] = {
-	{ 0, 8, 5 }, { 0, 4, 4 }, { 4, 4, 4 }, { 0, 4, 3 }, { 4, 4, 3 }, /* whole, halves */
-	{ 0, 2, 2 }, { 2, 2, 2 }, { 4, 2, 2 }, { 6, 2, 2 },		 /* quarters */
-	{ 0, 2, 2 }, { 2, 2, 2 }, { 4, 2, 2 }, { 6, 2, 2 },		 /* mini quarters */
-	{ 0, 1, 1 }, { 1, 1, 1 }, { 2, 1, 1 }, { 3, 1, 1 },		 /* eighths */
-	{ 4, 1, 1 }, { 5, 1, 1 }, { 6, 1, 1 }, { 7, 1, 1 },
+	{ 0, 8, 5 },
+	{ 0, 4, 4 },
+	{ 4, 4, 4 },
+	{ 0, 4, 3 },
+	{ 4, 4, 3 }, /* whole, halves */
+	{ 0, 2, 2 },
+	{ 2, 2, 2 },
+	{ 4, 2, 2 },
+	{ 6, 2, 2 }, /* quarters */
+	{ 0, 2, 2 },
+	{ 2, 2, 2 },
+	{ 4, 2, 2 },
+	{ 6, 2, 2 }, /* mini quarters */
+	{ 0, 1, 1 },
+	{ 1, 1, 1 },
+	{ 2, 1, 1 },
+	{ 3, 1, 1 }, /* eighths */
+	{ 4, 1, 1 },
+	{ 5, 1, 1 },
+	{ 6, 1, 1 },
+	{ 7, 1, 1 },
 };
 
 static bool is_valid_cts(const struct cts *place, const struct tr_gi_profile *profile)
@@ -256,9 +273,8 @@ int tr_place_ci_start(const struct tr_gpu_model *model, const struct tr_gi_profi
 	return best;
 }
 
-uint32_t tr_place_ci_capacity(const struct tr_gpu_model *model,
-	const struct tr_gi_profile *profile, const struct tr_sim_gi *gi,
-	const struct tr_ci_profile *ci_profile)
+uint32_t tr_place_ci_capacity(const struct tr_gpu_model *model, const struct tr_gi_profile *profile,
+	const struct tr_sim_gi *gi, const struct tr_ci_profile *ci_profile)
 {
 	struct tr_sim_gi filled = *gi;
 	uint32_t n = 0;

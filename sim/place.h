@@ -36,6 +36,5 @@ bool tr_place_ci_is_allowed(const struct tr_gi_profile *profile, const struct tr
 	const struct tr_ci_profile *ci_profile);
 int tr_place_ci_start(const struct tr_gpu_model *model, const struct tr_gi_profile *profile,
 	const struct tr_sim_gi *gi, const struct tr_ci_profile *ci_profile);
-uint32_t tr_place_ci_capacity(const struct tr_gpu_model *model,
-	const struct tr_gi_profile *profile, const struct tr_sim_gi *gi,
-	const struct tr_ci_profile *ci_profile);
+uint32_t tr_place_ci_capacity(const struct tr_gpu_model *model, const struct tr_gi_profile *profile,
+	const struct tr_sim_gi *gi, const struct tr_ci_profile *ci_profile);

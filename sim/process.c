@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who runs on a device: the processes of its cgroups, as the caller's PID namespace numbers them. */
+/* Who runs on a device: the processes of its cgroups, as the caller's PID namespace numbers them.
+ */
 #include "sim/drv.h"
 
 #include <fcntl.h>

@@ -210,8 +210,8 @@ struct tr_change {
 
 /* Turns MIG on or off on one card, or (gpu -1) on all that can be sliced. A card that somebody
  * uses is left as it is: BUSY names the holders. Off also refuses (BUSY) while slices are there. */
-int tr_mig_set(struct tr_node *node, int gpu, bool on, const struct tr_change *change,
-	struct tr_err *err);
+int tr_mig_set(
+	struct tr_node *node, int gpu, bool on, const struct tr_change *change, struct tr_err *err);
 
 /* Cuts slices: "2g.20gb", "14", "2g.20gb:4" (starts at memory slice 4). All of them or none.
  * INVALID lists the profiles the card has; NO_ROOM says who holds the space and which would fit;
@@ -263,9 +263,9 @@ struct tr_virtual_gpu {
 	bool swapped_chip; /* the mirrored chip kind, where the card has one */
 };
 
-/* Makes a virtual node. name NULL: the first product's. EXISTS, INVALID (unknown product: the list),
- * PERMISSION. ret_name (may be NULL) is malloc'd. A warning (a node larger than this machine's
- * memory) is put into *ret_warning (malloc'd, or NULL). */
+/* Makes a virtual node. name NULL: the first product's. EXISTS, INVALID (unknown product: the
+ * list), PERMISSION. ret_name (may be NULL) is malloc'd. A warning (a node larger than this
+ * machine's memory) is put into *ret_warning (malloc'd, or NULL). */
 int tr_virtual_create(const char *name, const struct tr_virtual_gpu *gpus, size_t n_gpus,
 	uint32_t scale, char **ret_name, char **ret_warning, struct tr_err *err);
 /* Removes it. BUSY while servers or stacks are on it, unless forced: then they are stopped. */
@@ -283,14 +283,15 @@ struct tr_virtuals {
 	size_t n;
 	struct tr_virtual *v;
 };
+/* The virtual nodes of this user, sorted by name. Free with tr_virtuals_free. */
 int tr_virtuals_get(struct tr_virtuals **ret, struct tr_err *err);
 void tr_virtuals_free(struct tr_virtuals *virtuals);
 
-/* A static table: what can be simulated. ret_n is how many. */
 struct tr_product {
 	const char *key, *name;
 	bool has_mig;
 };
+/* A static table: what can be simulated. ret_n is how many. */
 const struct tr_product *tr_virtual_products(size_t *ret_n);
 
 #ifdef __cplusplus

@@ -69,7 +69,8 @@ enum {
 	NVML_DEVICE_MIG_ENABLE = 1,
 	NVML_INIT_FLAG_NO_GPUS = 1,
 	NVML_INIT_FLAG_NO_ATTACH = 2,
-	/* GPU-instance profile enums that a driver of this version knows; larger ones are invalid. */
+	/* GPU-instance profile enums that a driver of this version knows; larger ones are invalid.
+	 */
 	NVML_GPU_INSTANCE_PROFILE_COUNT = 17,
 	NVML_COMPUTE_INSTANCE_PROFILE_COUNT = 9,
 	NVML_COMPUTE_INSTANCE_ENGINE_PROFILE_SHARED = 0,
@@ -200,7 +201,7 @@ typedef struct {
 } nvmlEventData_t;
 
 #define NVML_LAYOUT(type, size) _Static_assert(sizeof(type) == (size), #type)
-#define NVML_AT(type, field, offset)                                                               \
+#define NVML_AT(type, field, offset) \
 	_Static_assert(offsetof(type, field) == (offset), #type "." #field)
 
 NVML_LAYOUT(nvmlPciInfo_t, 68);
@@ -328,8 +329,8 @@ nvmlReturn_t nvmlDeviceGetGpuInstanceProfileInfoByIdV(
 	nvmlDevice_t device, unsigned profile_id, nvmlGpuInstanceProfileInfo_v2_t *info);
 nvmlReturn_t nvmlDeviceGetGpuInstancePossiblePlacements(nvmlDevice_t device, unsigned profile_id,
 	nvmlGpuInstancePlacement_t *placements, unsigned *count);
-nvmlReturn_t nvmlDeviceGetGpuInstancePossiblePlacements_v2(nvmlDevice_t device,
-	unsigned profile_id, nvmlGpuInstancePlacement_t *placements, unsigned *count);
+nvmlReturn_t nvmlDeviceGetGpuInstancePossiblePlacements_v2(nvmlDevice_t device, unsigned profile_id,
+	nvmlGpuInstancePlacement_t *placements, unsigned *count);
 nvmlReturn_t nvmlDeviceGetGpuInstanceRemainingCapacity(
 	nvmlDevice_t device, unsigned profile_id, unsigned *count);
 nvmlReturn_t nvmlDeviceCreateGpuInstance(

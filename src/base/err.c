@@ -11,7 +11,7 @@ static const struct {
 	int exit_status, http_status;
 } codes[] = {
 	[TR_E_OK] = { "OK", "success", 0, 200 },
-#define TR_ERR(name, exit_status, http_status, text)                                               \
+#define TR_ERR(name, exit_status, http_status, text) \
 	[TR_E_##name] = { #name, text, exit_status, http_status },
 #include <tranche/err.def>
 #undef TR_ERR

@@ -28,7 +28,8 @@ int tr_read_file(const char *path, size_t max, char **ret_text, size_t *ret_len,
 		if (got < 0)
 			return tr_fail_errno(err, errno, "read '%s'", path);
 		if (buf.len + (size_t)got > max)
-			return tr_fail(err, TR_E_INVALID, "'%s' is larger than %zu bytes", path, max);
+			return tr_fail(
+				err, TR_E_INVALID, "'%s' is larger than %zu bytes", path, max);
 		tr_buf_add(&buf, chunk, (size_t)got);
 	}
 	if (ret_len)

@@ -16,8 +16,8 @@ struct tr_err;
 
 /* Reads a file of at most `max` bytes, also one whose size stat does not know (/proc, pipes).
  * ret_text is NUL-terminated and the caller's; ret_len may be NULL. INVALID when it is larger. */
-int tr_read_file(const char *path, size_t max, char **ret_text, size_t *ret_len,
-	struct tr_err *err);
+int tr_read_file(
+	const char *path, size_t max, char **ret_text, size_t *ret_len, struct tr_err *err);
 
 /* Replaces a file in one step: written beside it under another name (mkstemp), synced, renamed. */
 int tr_write_file(const char *path, mode_t mode, const void *data, size_t len, struct tr_err *err);

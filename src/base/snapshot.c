@@ -112,8 +112,8 @@ int tr_snapshot_open(const char *path, uint32_t kind, size_t payload_size, int w
 		memcmp(header.magic, magic, sizeof(magic)) != 0 ||
 		header.payload_size != payload_size || header.kind != kind)
 		return tr_fail(err, TR_E_INVALID,
-			"'%s' was not written by this version (wanted kind %u with %zu bytes)", path,
-			kind, payload_size);
+			"'%s' was not written by this version (wanted kind %u with %zu bytes)",
+			path, kind, payload_size);
 	map = mmap(NULL, (size_t)st.st_size, writable ? PROT_READ | PROT_WRITE : PROT_READ,
 		MAP_SHARED, fd, 0);
 	if (map == MAP_FAILED)

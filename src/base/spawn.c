@@ -131,8 +131,8 @@ int tr_run(const struct tr_strv *argv, const struct tr_strv *env, struct tr_buf 
 	posix_spawnattr_setsigdefault(&attr, &usual);
 	/* A group of its own: Ctrl-C is for us, and we decide what the child is told. */
 	posix_spawnattr_setpgroup(&attr, 0);
-	posix_spawnattr_setflags(&attr,
-		POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
+	posix_spawnattr_setflags(
+		&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
 	r = posix_spawn(&pid, program, &actions, &attr, argv->v, merged);
 	posix_spawn_file_actions_destroy(&actions);
 	posix_spawnattr_destroy(&attr);

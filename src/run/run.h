@@ -19,8 +19,8 @@
 struct tr_err;
 
 struct tr_server_spec {
-	const char *name;  /* "tranche-NODE-STACK-MODEL-0"; unique on the machine */
-	const char *node;  /* "hardware", or the virtual node's name */
+	const char *name; /* "tranche-NODE-STACK-MODEL-0"; unique on the machine */
+	const char *node; /* "hardware", or the virtual node's name */
 	const char *stack, *model;
 	uint32_t replica;
 	const char *slice_uuid;	 /* "MIG-...", or "GPU-..." for a whole card */
@@ -28,12 +28,12 @@ struct tr_server_spec {
 	uint16_t port;		 /* on 127.0.0.1 */
 	const char *image;	 /* podman */
 	struct tr_strv argv;	 /* podman: behind the image; process: argv[0] is the program */
-	struct tr_strv env;	 /* KEY=VALUE; stands in no argument list, nor in a dry run's text */
-	const char *env_file;	 /* NULL: none */
-	struct tr_strv mounts;	 /* "HOST:TARGET:ro" or ":rw"; process: ignored */
-	struct tr_strv devices;	 /* podman --device values */
-	uint64_t memory_bytes;	 /* 0: no limit; swap is limited with it */
-	uint32_t cpu_millis;	 /* thousandths of a processor; 0: no limit */
+	struct tr_strv env;	/* KEY=VALUE; stands in no argument list, nor in a dry run's text */
+	const char *env_file;	/* NULL: none */
+	struct tr_strv mounts;	/* "HOST:TARGET:ro" or ":rw"; process: ignored */
+	struct tr_strv devices; /* podman --device values */
+	uint64_t memory_bytes;	/* 0: no limit; swap is limited with it */
+	uint32_t cpu_millis;	/* thousandths of a processor; 0: no limit */
 };
 
 enum tr_server_state {
@@ -48,10 +48,10 @@ struct tr_server {
 	uint16_t port;
 	const struct tr_runtime *runtime;
 	enum tr_server_state state;
-	pid_t pid;	  /* of the server itself; 0 unless running */
-	char *cgroup;	  /* its memory cgroup below the hierarchy's root; NULL when unknown */
-	int exit_code;	  /* exited: status, or 128 + signal */
-	bool oom_killed;  /* known to have run out of its memory limit */
+	pid_t pid;	 /* of the server itself; 0 unless running */
+	char *cgroup;	 /* its memory cgroup below the hierarchy's root; NULL when unknown */
+	int exit_code;	 /* exited: status, or 128 + signal */
+	bool oom_killed; /* known to have run out of its memory limit */
 	bool limits_enforced;
 	int64_t started_unix_ms; /* 0: unknown */
 };
@@ -72,8 +72,9 @@ struct tr_runtime {
 	/* True when prepare() will have to fetch the image, which may take minutes. */
 	bool (*needs_pull)(const struct tr_server_spec *spec);
 
-	/* Before anything is cut: program there, env_file readable, image there or pulled (NOT_FOUND,
-	 * with the build or pull command as hint; "localhost/" images are never pulled). */
+	/* Before anything is cut: program there, env_file readable, image there or pulled
+	 * (NOT_FOUND, with the build or pull command as hint; "localhost/" images are never
+	 * pulled). */
 	int (*prepare)(const struct tr_server_spec *spec, struct tr_err *err);
 
 	/* Starts it and returns once it runs. EXISTS when the name is taken (a start that a killed
@@ -90,8 +91,8 @@ struct tr_runtime {
 	/* The last n lines of its output (both streams), appended to ret. */
 	int (*tail)(const char *name, uint32_t n_lines, struct tr_buf *ret, struct tr_err *err);
 
-	/* Writes the log to fd 1, the last n lines first (all: UINT32_MAX), and follows it until the
-	 * server ends or *stop_flag becomes non-zero. */
+	/* Writes the log to fd 1, the last n lines first (all: UINT32_MAX), and follows it until
+	 * the server ends or *stop_flag becomes non-zero. */
 	int (*logs)(const char *name, uint32_t n_lines, bool follow, const volatile int *stop_flag,
 		struct tr_err *err);
 
@@ -109,7 +110,8 @@ int tr_runtime_pick(const char *name, const struct tr_runtime **ret, struct tr_e
 /* What all runtimes that are installed hold. A runtime that is not installed holds nothing. */
 int tr_servers_list(struct tr_servers *ret, struct tr_err *err);
 
-/* Is 127.0.0.1:port free to listen on? BUSY names the holder (pid and command) when it can be seen. */
+/* Is 127.0.0.1:port free to listen on? BUSY names the holder (pid and command) when it can be seen.
+ */
 int tr_port_check(uint16_t port, struct tr_err *err);
 /* A free loopback port, not in `taken`. */
 int tr_port_pick(const uint16_t *taken, size_t n_taken, uint16_t *ret, struct tr_err *err);

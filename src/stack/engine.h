@@ -14,10 +14,10 @@ struct tr_err;
 struct tr_model;
 
 struct tr_engine {
-	const char *name;	    /* as in the stack file */
-	const char *image;	    /* default image; NULL: the file must name one for containers */
-	const char *image_virtual;  /* the same on a virtual node: an engine that needs no GPU */
-	const char *program;	    /* under runtime process; NULL: args[0] of the model */
+	const char *name;	   /* as in the stack file */
+	const char *image;	   /* default image; NULL: the file must name one for containers */
+	const char *image_virtual; /* the same on a virtual node: an engine that needs no GPU */
+	const char *program;	   /* under runtime process; NULL: args[0] of the model */
 	bool needs_model;
 	const char *const *args;      /* templates, NULL-terminated: see tr_engine_command */
 	const char *const *args_file; /* behind them when the model is a file or folder ... */

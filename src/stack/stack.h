@@ -45,8 +45,8 @@ struct tr_model {
 };
 
 struct tr_stack {
-	char *file; /* as given */
-	char *name; /* [a-z0-9][a-z0-9-]{0,30}; default: the file's folder, made to fit */
+	char *file;	      /* as given */
+	char *name;	      /* [a-z0-9][a-z0-9-]{0,30}; default: the file's folder, made to fit */
 	char *gateway_listen; /* "127.0.0.1:8080"; NULL: no gateway asked for */
 	double price_per_gpu_month;
 	char *price_currency; /* NULL: no price given */

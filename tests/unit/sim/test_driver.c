@@ -19,50 +19,50 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
-#define CALLS                                                                                      \
-	CALL(nvmlInit_v2)                                                                          \
-	CALL(nvmlInitWithFlags)                                                                    \
-	CALL(nvmlShutdown)                                                                         \
-	CALL(nvmlErrorString)                                                                      \
-	CALL(nvmlDeviceGetCount_v2)                                                                \
-	CALL(nvmlDeviceGetHandleByIndex_v2)                                                        \
-	CALL(nvmlDeviceGetHandleByUUID)                                                            \
-	CALL(nvmlDeviceGetHandleByPciBusId_v2)                                                     \
-	CALL(nvmlDeviceGetName)                                                                    \
-	CALL(nvmlDeviceGetUUID)                                                                    \
-	CALL(nvmlDeviceGetIndex)                                                                   \
-	CALL(nvmlDeviceGetPciInfo)                                                                 \
-	CALL(nvmlDeviceGetPciInfo_v2)                                                              \
-	CALL(nvmlDeviceGetPciInfo_v3)                                                              \
-	CALL(nvmlDeviceGetMemoryInfo)                                                              \
-	CALL(nvmlDeviceGetMemoryInfo_v2)                                                           \
-	CALL(nvmlDeviceGetMigMode)                                                                 \
-	CALL(nvmlDeviceSetMigMode)                                                                 \
-	CALL(nvmlDeviceGetMaxMigDeviceCount)                                                       \
-	CALL(nvmlDeviceGetMigDeviceHandleByIndex)                                                  \
-	CALL(nvmlDeviceGetDeviceHandleFromMigDeviceHandle)                                         \
-	CALL(nvmlDeviceIsMigDeviceHandle)                                                          \
-	CALL(nvmlDeviceGetGpuInstanceId)                                                           \
-	CALL(nvmlDeviceGetAttributes_v2)                                                           \
-	CALL(nvmlDeviceGetGpuInstanceProfileInfo)                                                  \
-	CALL(nvmlDeviceGetGpuInstanceProfileInfoV)                                                 \
-	CALL(nvmlDeviceGetGpuInstancePossiblePlacements_v2)                                        \
-	CALL(nvmlDeviceGetGpuInstanceRemainingCapacity)                                            \
-	CALL(nvmlDeviceCreateGpuInstance)                                                          \
-	CALL(nvmlDeviceCreateGpuInstanceWithPlacement)                                             \
-	CALL(nvmlGpuInstanceDestroy)                                                               \
-	CALL(nvmlDeviceGetGpuInstances)                                                            \
-	CALL(nvmlDeviceGetGpuInstanceById)                                                         \
-	CALL(nvmlGpuInstanceGetInfo)                                                               \
-	CALL(nvmlGpuInstanceGetComputeInstanceProfileInfoV)                                        \
-	CALL(nvmlGpuInstanceCreateComputeInstance)                                                 \
-	CALL(nvmlGpuInstanceCreateComputeInstanceWithPlacement)                                    \
-	CALL(nvmlGpuInstanceGetComputeInstanceRemainingCapacity)                                   \
-	CALL(nvmlComputeInstanceDestroy)                                                           \
-	CALL(nvmlComputeInstanceGetInfo)                                                           \
-	CALL(nvmlComputeInstanceGetInfo_v2)                                                        \
-	CALL(nvmlDeviceGetComputeRunningProcesses)                                                 \
-	CALL(nvmlDeviceGetComputeRunningProcesses_v3)                                              \
+#define CALLS                                                    \
+	CALL(nvmlInit_v2)                                        \
+	CALL(nvmlInitWithFlags)                                  \
+	CALL(nvmlShutdown)                                       \
+	CALL(nvmlErrorString)                                    \
+	CALL(nvmlDeviceGetCount_v2)                              \
+	CALL(nvmlDeviceGetHandleByIndex_v2)                      \
+	CALL(nvmlDeviceGetHandleByUUID)                          \
+	CALL(nvmlDeviceGetHandleByPciBusId_v2)                   \
+	CALL(nvmlDeviceGetName)                                  \
+	CALL(nvmlDeviceGetUUID)                                  \
+	CALL(nvmlDeviceGetIndex)                                 \
+	CALL(nvmlDeviceGetPciInfo)                               \
+	CALL(nvmlDeviceGetPciInfo_v2)                            \
+	CALL(nvmlDeviceGetPciInfo_v3)                            \
+	CALL(nvmlDeviceGetMemoryInfo)                            \
+	CALL(nvmlDeviceGetMemoryInfo_v2)                         \
+	CALL(nvmlDeviceGetMigMode)                               \
+	CALL(nvmlDeviceSetMigMode)                               \
+	CALL(nvmlDeviceGetMaxMigDeviceCount)                     \
+	CALL(nvmlDeviceGetMigDeviceHandleByIndex)                \
+	CALL(nvmlDeviceGetDeviceHandleFromMigDeviceHandle)       \
+	CALL(nvmlDeviceIsMigDeviceHandle)                        \
+	CALL(nvmlDeviceGetGpuInstanceId)                         \
+	CALL(nvmlDeviceGetAttributes_v2)                         \
+	CALL(nvmlDeviceGetGpuInstanceProfileInfo)                \
+	CALL(nvmlDeviceGetGpuInstanceProfileInfoV)               \
+	CALL(nvmlDeviceGetGpuInstancePossiblePlacements_v2)      \
+	CALL(nvmlDeviceGetGpuInstanceRemainingCapacity)          \
+	CALL(nvmlDeviceCreateGpuInstance)                        \
+	CALL(nvmlDeviceCreateGpuInstanceWithPlacement)           \
+	CALL(nvmlGpuInstanceDestroy)                             \
+	CALL(nvmlDeviceGetGpuInstances)                          \
+	CALL(nvmlDeviceGetGpuInstanceById)                       \
+	CALL(nvmlGpuInstanceGetInfo)                             \
+	CALL(nvmlGpuInstanceGetComputeInstanceProfileInfoV)      \
+	CALL(nvmlGpuInstanceCreateComputeInstance)               \
+	CALL(nvmlGpuInstanceCreateComputeInstanceWithPlacement)  \
+	CALL(nvmlGpuInstanceGetComputeInstanceRemainingCapacity) \
+	CALL(nvmlComputeInstanceDestroy)                         \
+	CALL(nvmlComputeInstanceGetInfo)                         \
+	CALL(nvmlComputeInstanceGetInfo_v2)                      \
+	CALL(nvmlDeviceGetComputeRunningProcesses)               \
+	CALL(nvmlDeviceGetComputeRunningProcesses_v3)            \
 	CALL(nvmlDeviceGetGraphicsRunningProcesses_v3)
 
 static struct {
@@ -87,7 +87,8 @@ static int load(void **state)
 	if (room_open(state) < 0)
 		return -1;
 	for (int i = 0; i < N_GPUS; i++)
-		specs[i] = (struct tr_sim_gpu_spec){ tr_facts_product(products[i]), TR_CHIP_NORMAL };
+		specs[i] =
+			(struct tr_sim_gpu_spec){ tr_facts_product(products[i]), TR_CHIP_NORMAL };
 	if (tr_sim_create("test", specs, N_GPUS, 2, SIM_LIBRARY, &err) < 0 ||
 		tr_sim_node_path("test", "lib/libnvidia-ml.so.1", path, &err) < 0)
 		return -1;
@@ -207,9 +208,9 @@ static void plain_card_answers_as_captured(void **state)
 
 	(void)state;
 	for (unsigned p = 0; p < 24; p++) {
-		nvmlReturn_t want = p >= 17			      ? NVML_ERROR_INVALID_ARGUMENT
+		nvmlReturn_t want = p >= 17 ? NVML_ERROR_INVALID_ARGUMENT
 				    : p < TR_COUNT(rows) && rows[p].name ? NVML_SUCCESS
-								      : NVML_ERROR_NOT_SUPPORTED;
+									 : NVML_ERROR_NOT_SUPPORTED;
 
 		info.version = 0x02000098;
 		assert_int_equal(nvml.nvmlDeviceGetGpuInstanceProfileInfoV(h200, p, &info), want);
@@ -224,7 +225,8 @@ static void plain_card_answers_as_captured(void **state)
 		assert_int_equal(info.memorySizeMB, rows[p].mib);
 		assert_string_equal(info.name, rows[p].name);
 	}
-	assert_int_equal(nvml.nvmlDeviceGetGpuInstanceRemainingCapacity(h200, 19, &n), NVML_SUCCESS);
+	assert_int_equal(
+		nvml.nvmlDeviceGetGpuInstanceRemainingCapacity(h200, 19, &n), NVML_SUCCESS);
 	assert_int_equal(n, 7);
 	assert_int_equal(nvml.nvmlDeviceGetGpuInstances(h200, 19, instances, &n), NVML_SUCCESS);
 	assert_int_equal(n, 0);
@@ -239,24 +241,24 @@ static void plain_card_answers_as_captured(void **state)
 		nvml.nvmlDeviceGetAttributes_v2(h200, &attributes), NVML_ERROR_NOT_SUPPORTED);
 	assert_int_equal(nvml.nvmlDeviceGetMemoryInfo(h200, &memory), NVML_SUCCESS);
 	assert_int_equal(memory.total, 150754820096);
-	assert_int_equal(nvml.nvmlDeviceGetHandleByUUID("MIG-00000000-0000-0000-0000-000000000000",
-				 &device),
+	assert_int_equal(
+		nvml.nvmlDeviceGetHandleByUUID("MIG-00000000-0000-0000-0000-000000000000", &device),
 		NVML_ERROR_NOT_FOUND);
 	assert_int_equal(nvml.nvmlDeviceGetHandleByUUID("garbage", &device), NVML_ERROR_NOT_FOUND);
 	assert_int_equal(
 		nvml.nvmlDeviceGetHandleByIndex_v2(7, &device), NVML_ERROR_INVALID_ARGUMENT);
 	assert_int_equal(nvml.nvmlDeviceGetMigMode(rtx, &n, &pending), NVML_ERROR_NOT_SUPPORTED);
-	assert_int_equal(nvml.nvmlDeviceCreateGpuInstance(h200, 19, instances),
-		NVML_ERROR_NOT_SUPPORTED);
+	assert_int_equal(
+		nvml.nvmlDeviceCreateGpuInstance(h200, 19, instances), NVML_ERROR_NOT_SUPPORTED);
 }
 
-static void make_slice(nvmlDevice_t device, unsigned start, nvmlGpuInstance_t *gi,
-	nvmlComputeInstance_t *ci)
+static void make_slice(
+	nvmlDevice_t device, unsigned start, nvmlGpuInstance_t *gi, nvmlComputeInstance_t *ci)
 {
 	nvmlGpuInstancePlacement_t placement = { start, 2 };
 
-	assert_int_equal(
-		nvml.nvmlDeviceCreateGpuInstanceWithPlacement(device, 14, &placement, gi), NVML_SUCCESS);
+	assert_int_equal(nvml.nvmlDeviceCreateGpuInstanceWithPlacement(device, 14, &placement, gi),
+		NVML_SUCCESS);
 	assert_int_equal(nvml.nvmlGpuInstanceCreateComputeInstance(*gi, 1, ci), NVML_SUCCESS);
 }
 
@@ -331,21 +333,21 @@ static void refusals_are_the_drivers_own(void **state)
 		NVML_ERROR_INSUFFICIENT_RESOURCES);
 	assert_int_equal(
 		nvml.nvmlDeviceCreateGpuInstance(h100, 77, &gi3), NVML_ERROR_INVALID_ARGUMENT);
-	assert_int_equal(nvml.nvmlDeviceCreateGpuInstance(h100, 0, &gi3),
-		NVML_ERROR_INSUFFICIENT_RESOURCES);
+	assert_int_equal(
+		nvml.nvmlDeviceCreateGpuInstance(h100, 0, &gi3), NVML_ERROR_INSUFFICIENT_RESOURCES);
 	assert_int_equal(nvml.nvmlDeviceGetGpuInstanceById(h100, 9, &gi3), NVML_ERROR_NOT_FOUND);
 	assert_int_equal(nvml.nvmlDeviceCreateGpuInstance(h100, 9, &gi3), NVML_SUCCESS);
-	assert_int_equal(nvml.nvmlGpuInstanceCreateComputeInstanceWithPlacement(
-				 gi3, 2, &ci_place, &ci),
+	assert_int_equal(
+		nvml.nvmlGpuInstanceCreateComputeInstanceWithPlacement(gi3, 2, &ci_place, &ci),
 		NVML_ERROR_INVALID_ARGUMENT);
 	assert_int_equal(
 		nvml.nvmlGpuInstanceCreateComputeInstance(gi3, 3, &ci), NVML_ERROR_NOT_SUPPORTED);
-	assert_int_equal(
-		nvml.nvmlGpuInstanceCreateComputeInstance(gi3, 9, &ci), NVML_ERROR_INVALID_ARGUMENT);
+	assert_int_equal(nvml.nvmlGpuInstanceCreateComputeInstance(gi3, 9, &ci),
+		NVML_ERROR_INVALID_ARGUMENT);
 	assert_int_equal(nvml.nvmlGpuInstanceCreateComputeInstance(gi3, 0, &ci), NVML_SUCCESS);
 	ci_place = (nvmlComputeInstancePlacement_t){ 2, 1 };
-	assert_int_equal(nvml.nvmlGpuInstanceCreateComputeInstanceWithPlacement(
-				 gi3, 0, &ci_place, &ci),
+	assert_int_equal(
+		nvml.nvmlGpuInstanceCreateComputeInstanceWithPlacement(gi3, 0, &ci_place, &ci),
 		NVML_ERROR_IN_USE);
 }
 
@@ -514,7 +516,8 @@ static void memory_is_the_cgroups(void **state)
 	n = 4;
 	assert_int_equal(nvml.nvmlDeviceGetComputeRunningProcesses(mig, &n, old), NVML_SUCCESS);
 	assert_int_equal(old[0].pid, pid);
-	assert_int_equal(nvml.nvmlDeviceGetGraphicsRunningProcesses_v3(mig, &n, infos), NVML_SUCCESS);
+	assert_int_equal(
+		nvml.nvmlDeviceGetGraphicsRunningProcesses_v3(mig, &n, infos), NVML_SUCCESS);
 	assert_int_equal(n, 0);
 	assert_int_equal(nvml.nvmlComputeInstanceDestroy(ci), NVML_ERROR_IN_USE);
 	assert_int_equal(nvml.nvmlDeviceSetMigMode(a100, 0, &activation), NVML_SUCCESS);
@@ -563,7 +566,8 @@ static void forked_children_can_ask(void **state)
 		pthread_join(threads[i], NULL);
 }
 
-/* A program that closes what it did not open, then gets our descriptor's number for its own file. */
+/* A program that closes what it did not open, then gets our descriptor's number for its own file.
+ */
 static void closed_descriptors_do_no_harm(void **state)
 {
 	char cgroup[64], cgroup_dir[128], uuid[80];

@@ -19,14 +19,16 @@ static const struct sequence {
 	enum tr_chip_kind chip;
 	int profiles[MAX_STEPS], gi_ids[MAX_STEPS];
 } sequences[] = {
-	{ "a100-80gb", TR_CHIP_NORMAL, { 19, 19, 19, 19, 19, 19, 19, END }, { 13, 11, 12, 7, 8, 9, 10 } },
+	{ "a100-80gb", TR_CHIP_NORMAL, { 19, 19, 19, 19, 19, 19, 19, END },
+		{ 13, 11, 12, 7, 8, 9, 10 } },
 	{ "h100-sxm5-80gb", TR_CHIP_NORMAL, { 19, 19, 19, 19, 19, 19, 19, END },
 		{ 13, 11, 12, 7, 8, 9, 10 } },
 	{ "h100-nvl-94gb", TR_CHIP_NORMAL, { 19, 19, 19, 19, 19, 19, 19, END },
 		{ 13, 11, 12, 7, 8, 9, 10 } },
 	{ "h100-pcie-80gb", TR_CHIP_SWAPPED, { 19, 19, 19, 19, 19, 19, 19, END },
 		{ 9, 7, 8, 11, 12, 13, 14 } },
-	{ "a100-40gb", TR_CHIP_SWAPPED, { 19, 19, 19, 19, 19, 19, 19, END }, { 9, 7, 8, 11, 12, 13, 14 } },
+	{ "a100-40gb", TR_CHIP_SWAPPED, { 19, 19, 19, 19, 19, 19, 19, END },
+		{ 9, 7, 8, 11, 12, 13, 14 } },
 	{ "a100-40gb", TR_CHIP_NORMAL, { 9, 9, END }, { 2, 1 } },
 	{ "a100-40gb", TR_CHIP_NORMAL, { 19, 14, 5, END }, { 13, 5, 1 } },
 	{ "a100-40gb", TR_CHIP_NORMAL, { 9, 19, 14, 19, END }, { 2, 7, 4, 8 } },
@@ -91,8 +93,8 @@ static void lands_where_the_logs_show(void **state)
 			int got = create(model, seq->chip, &gpu, (uint32_t)seq->profiles[step], -1);
 
 			if (got != seq->gi_ids[step])
-				fail_msg("sequence %zu (%s), step %d: id %d, not %d", i, seq->product,
-					step, got, seq->gi_ids[step]);
+				fail_msg("sequence %zu (%s), step %d: id %d, not %d", i,
+					seq->product, step, got, seq->gi_ids[step]);
 		}
 	}
 }
@@ -214,8 +216,8 @@ static void every_profile_fits_an_empty_card(void **state)
 				profile->max_instances);
 			assert_true(tr_place_gi_start(&models[m], &gpu, profile) >= 0);
 			for (uint32_t c = 0; c < profile->n_ci_profiles; c++)
-				if (tr_place_ci_capacity(&models[m], profile, &gi,
-					    &profile->ci_profiles[c]) !=
+				if (tr_place_ci_capacity(
+					    &models[m], profile, &gi, &profile->ci_profiles[c]) !=
 					profile->ci_profiles[c].max_instances)
 					fail_msg("%s: capacity of %s is not %u", models[m].key,
 						profile->ci_profiles[c].name,

@@ -23,7 +23,8 @@ static int make(const char *name, uint32_t n_gpus)
 	struct tr_sim_gpu_spec specs[TR_SIM_MAX_GPUS];
 
 	for (int i = 0; i < TR_SIM_MAX_GPUS; i++)
-		specs[i] = (struct tr_sim_gpu_spec){ tr_facts_product("a100-80gb"), TR_CHIP_NORMAL };
+		specs[i] =
+			(struct tr_sim_gpu_spec){ tr_facts_product("a100-80gb"), TR_CHIP_NORMAL };
 	return tr_sim_create(name, specs, n_gpus, 1, SIM_LIBRARY, &err);
 }
 
