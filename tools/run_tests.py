@@ -1,0 +1,143 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Runs the tests of a build folder and counts them one by one.
+
+    tools/run_tests.py BUILD [meson test's arguments...]
+
+Meson counts programs; this counts the cases inside them (TAP), and ends with "N passed, N failed"
+alone on the last line. Counted as failed, too: a program that dies or exits non-zero though its
+cases passed, one that runs no case, and a case that is skipped with no row in tests/skips.txt.
+"""
+import fnmatch
+import json
+import os
+import re
+import subprocess
+import sys
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+SKIPS = os.path.join(ROOT, "tests", "skips.txt")
+CASE = re.compile(r"^(not )?ok\b *(\d+)?[ -]*(.*?)(?: # (skip|todo)\b *(.*))?$", re.IGNORECASE)
+SKIP_ALL = re.compile(r"^1\.\.0 *# *skip\b *(.*)$", re.IGNORECASE | re.MULTILINE)
+
+
+class Counts:
+    """What came of the tests: a number of passes, and a line for each failure and skip."""
+
+    def __init__(self):
+        self.passed, self.failed, self.skipped = 0, [], []
+
+    def add(self, other, label):
+        self.passed += other.passed
+        self.failed += ["%s: %s" % (label, x) for x in other.failed]
+        self.skipped += ["%s: %s" % (label, x) for x in other.skipped]
+
+    def __str__(self):
+        text = "%d passed, %d failed" % (self.passed, len(self.failed))
+        return text + (", %d skipped" % len(self.skipped) if self.skipped else "")
+
+
+def known_skips():
+    """Rows "pattern | reason"; the pattern is matched against "test name: case"."""
+    rows = []
+    if os.path.exists(SKIPS):
+        with open(SKIPS, encoding="utf-8") as f:
+            for number, line in enumerate(f, 1):
+                if not line.strip() or line.startswith("#"):
+                    continue
+                pattern, bar, reason = (x.strip() for x in line.partition("|"))
+                if not bar or not reason:
+                    sys.exit("%s:%d: a row is 'test name pattern | reason'" % (SKIPS, number))
+                rows.append((pattern, reason))
+    return rows
+
+
+def count_skip(counts, skips, what, why):
+    for pattern, reason in skips:
+        if fnmatch.fnmatchcase(what, pattern):
+            counts.skipped.append("%s (%s)" % (what, reason))
+            return
+    counts.failed.append("%s: skipped (%s), and tests/skips.txt has no row for it" % (what, why))
+
+
+def count_tap(counts, skips, name, text):
+    for line in text.splitlines():
+        m = CASE.match(line)
+        if not m:
+            continue
+        is_bad, number, title, word, why = m.groups()
+        what = "%s: %s" % (name, title or number or "?")
+        if word and word.lower() == "skip":
+            count_skip(counts, skips, what, why or "no reason given")
+        elif is_bad:
+            counts.failed.append(what)
+        else:
+            counts.passed += 1
+
+
+def count_test(counts, skips, row, is_tap):
+    """One program's row of meson's log."""
+    name, text, result = row["name"], row["stdout"] or "", row["result"].strip()
+    before = counts.passed + len(counts.failed) + len(counts.skipped)
+    n_failed = len(counts.failed)
+    if is_tap:
+        count_tap(counts, skips, name, text)
+        nothing = SKIP_ALL.search(text)
+        if nothing:
+            count_skip(counts, skips, name, nothing.group(1))
+    elif result == "SKIP":
+        count_skip(counts, skips, name, (text.strip().splitlines() or ["no reason given"])[-1])
+    elif result in ("OK", "EXPECTEDFAIL"):
+        counts.passed += 1
+    if result not in ("OK", "EXPECTEDFAIL", "SKIP") and len(counts.failed) == n_failed:
+        counts.failed.append("%s: %s, exit status %s" % (name, result.lower(), row["returncode"]))
+    if counts.passed + len(counts.failed) + len(counts.skipped) == before:
+        counts.failed.append("%s: ran no case" % name)
+
+
+def taps(build):
+    out = subprocess.run(
+        ["meson", "introspect", "--tests", build], stdout=subprocess.PIPE, check=True
+    ).stdout
+    return {t["name"] for t in json.loads(out) if t["protocol"] == "tap"}
+
+
+def bare(name):
+    """A log's name of a test may have its suite in front: "tranche:unit / unit sim place"."""
+    return name.rpartition(" / ")[2]
+
+
+def run(build, args, env=None):
+    """Builds what the tests need, runs them, and returns the Counts."""
+    counts, skips = Counts(), known_skips()
+    log = os.path.join(build, "meson-logs", "testlog.json")
+    if os.path.exists(log):
+        os.unlink(log)
+    command = ["meson", "test", "-C", build, "--print-errorlogs", *args]
+    status = subprocess.run(command, stdin=subprocess.DEVNULL, env=env).returncode
+    rows = []
+    if os.path.exists(log):
+        with open(log, encoding="utf-8", errors="replace") as f:
+            rows = [json.loads(line) for line in f]
+    is_tap = taps(build) if rows else set()
+    for row in rows:
+        count_test(counts, skips, row, bare(row["name"]) in is_tap)
+    if status != 0 and not counts.failed:
+        counts.failed.append("meson test: exit status %d" % status)
+    return counts
+
+
+def report(counts):
+    print()
+    for line in counts.skipped:
+        print("skipped: %s" % line)
+    for line in counts.failed:
+        print("FAILED: %s" % line)
+    print(counts, flush=True)
+    return 1 if counts.failed or not counts.passed else 0
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
+    sys.exit(report(run(sys.argv[1], sys.argv[2:])))
