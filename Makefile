@@ -47,7 +47,7 @@ install: configured
 uninstall:
 	@tools/uninstall.py $(BUILD) $(DESTDIR)
 
-format: packages-long
+format: packages-test
 	git ls-files '*.c' '*.h' | xargs clang-format -i
 
 # What was downloaded and the models stay: they are slow to make and never stale.
