@@ -81,6 +81,8 @@ int tr_mkdir_p(const char *path, mode_t mode, struct tr_err *err)
 {
 	TR_AUTO_FREE char *copy = strdup(path);
 
+	if (!*path)
+		return tr_fail(err, TR_E_INVALID, "make folder '': it has no name");
 	if (!copy)
 		return tr_fail(err, TR_E_NO_MEMORY, "make folder '%s': out of memory", path);
 	for (char *at = copy + 1; *at; at++) {
@@ -94,6 +96,15 @@ int tr_mkdir_p(const char *path, mode_t mode, struct tr_err *err)
 	if (mkdir(path, mode) < 0 && !(errno == EEXIST && tr_is_dir(path)))
 		return tr_fail_errno(err, errno, "make folder '%s'", path);
 	return 0;
+}
+
+/* A bind mount has the device number of what is around it, so that alone does not tell. */
+static bool is_mount(int parent_fd, const char *name)
+{
+	struct statx st;
+
+	return statx(parent_fd, name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, 0, &st) == 0 &&
+	       (st.stx_attributes & STATX_ATTR_MOUNT_ROOT);
 }
 
 static int rm_at(int parent_fd, const char *name, dev_t dev, const char *top, struct tr_err *err)
@@ -110,7 +121,7 @@ static int rm_at(int parent_fd, const char *name, dev_t dev, const char *top, st
 			return tr_fail_errno(err, errno, "remove '%s'", top);
 		return 0;
 	}
-	if (dev && st.st_dev != dev)
+	if (dev && (st.st_dev != dev || is_mount(parent_fd, name)))
 		return tr_fail(err, TR_E_BUSY, "remove '%s': '%s' is a mount", top, name);
 	fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)

@@ -16,23 +16,28 @@ extern char **environ;
 
 enum { MAX_OUTPUT = 4 << 20 };
 
+static bool is_program(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISREG(st.st_mode) && access(path, X_OK) == 0;
+}
+
 char *tr_which(const char *program)
 {
 	const char *path = getenv("PATH");
 
 	if (strchr(program, '/'))
-		return access(program, X_OK) == 0 ? strdup(program) : NULL;
+		return is_program(program) ? strdup(program) : NULL;
 	if (!path || !*path)
 		path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 	while (*path) {
 		size_t len = strcspn(path, ":");
 		TR_AUTO_BUF full = { 0 };
-		struct stat st;
 
 		tr_buf_add(&full, path, len);
 		tr_buf_addf(&full, "%s%s", len ? "/" : "./", program);
-		if (!full.failed && stat(full.s, &st) == 0 && S_ISREG(st.st_mode) &&
-			access(full.s, X_OK) == 0)
+		if (!full.failed && is_program(full.s))
 			return tr_buf_take(&full);
 		path += len + (path[len] == ':');
 	}
@@ -64,14 +69,25 @@ static char **merge_env(const struct tr_strv *extra)
 	return merged;
 }
 
+/* The beginning is kept, and nothing behind the first byte that was thrown away. */
+static void keep(struct tr_buf *buf, const char *chunk, size_t got)
+{
+	size_t room = MAX_OUTPUT - buf->len;
+
+	tr_buf_add(buf, chunk, got < room ? got : room);
+}
+
 /* Reads both pipes until both are at their end. */
 static void drain(int fds[2], struct tr_buf *bufs[2])
 {
 	struct pollfd polls[2] = { { fds[0], POLLIN, 0 }, { fds[1], POLLIN, 0 } };
 
 	while (polls[0].fd >= 0 || polls[1].fd >= 0) {
-		if (poll(polls, 2, -1) < 0 && errno != EINTR)
+		if (poll(polls, 2, -1) < 0) {
+			if (errno == EINTR)
+				continue;
 			return;
+		}
 		for (int i = 0; i < 2; i++) {
 			char chunk[8192];
 			ssize_t got;
@@ -83,8 +99,8 @@ static void drain(int fds[2], struct tr_buf *bufs[2])
 				continue;
 			if (got <= 0)
 				polls[i].fd = -1;
-			else if (bufs[i] && bufs[i]->len + (size_t)got <= MAX_OUTPUT)
-				tr_buf_add(bufs[i], chunk, (size_t)got);
+			else if (bufs[i])
+				keep(bufs[i], chunk, (size_t)got);
 		}
 	}
 }

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/spawn.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { CAP = 4 << 20 };
+
+static struct tr_err err;
+
+/* Runs words that end with NULL; both streams are kept. */
+static int run(struct tr_buf *out, struct tr_buf *errout, int *status, ...)
+{
+	TR_AUTO_STRV argv = { 0 };
+	const char *word;
+	va_list ap;
+
+	va_start(ap, status);
+	while ((word = va_arg(ap, const char *)))
+		tr_strv_add(&argv, word);
+	va_end(ap);
+	return tr_run(&argv, NULL, out, errout, status, &err);
+}
+
+static void streams_are_kept_apart(void **state)
+{
+	TR_AUTO_BUF out = { 0 }, errout = { 0 };
+	int status = -1;
+
+	(void)state;
+	assert_int_equal(
+		run(&out, &errout, &status, "sh", "-c", "echo a; echo b >&2; echo c", NULL), 0);
+	assert_int_equal(status, 0);
+	assert_string_equal(tr_buf_str(&out), "a\nc\n");
+	assert_string_equal(tr_buf_str(&errout), "b\n");
+	assert_int_equal(run(NULL, NULL, &status, "sh", "-c", "echo a; echo b >&2", NULL), 0);
+}
+
+static void arguments_pass_through_no_shell(void **state)
+{
+	TR_AUTO_BUF out = { 0 };
+	int status = -1;
+
+	(void)state;
+	assert_int_equal(
+		run(&out, NULL, &status, "printf", "%s|", "$HOME", "a b", "", "*", NULL), 0);
+	assert_string_equal(tr_buf_str(&out), "$HOME|a b||*|");
+}
+
+static void status_tells_exit_and_signal(void **state)
+{
+	int status = -1;
+
+	(void)state;
+	assert_int_equal(run(NULL, NULL, &status, "sh", "-c", "exit 7", NULL), 0);
+	assert_int_equal(status, 7);
+	assert_int_equal(run(NULL, NULL, &status, "sh", "-c", "kill -KILL $$", NULL), 0);
+	assert_int_equal(status, 128 + SIGKILL);
+	assert_int_equal(run(NULL, NULL, &status, "sh", "-c", "kill -SEGV $$", NULL), 0);
+	assert_int_equal(status, 128 + SIGSEGV);
+}
+
+static void missing_program_is_named(void **state)
+{
+	int status = 42;
+
+	(void)state;
+	assert_int_equal(run(NULL, NULL, &status, "no-such-program", NULL), -TR_E_NOT_FOUND);
+	assert_non_null(strstr(err.msg, "no-such-program"));
+	assert_int_equal(run(NULL, NULL, &status, "/etc/passwd", NULL), -TR_E_NOT_FOUND);
+	assert_int_equal(run(NULL, NULL, &status, "/no/such", NULL), -TR_E_NOT_FOUND);
+	assert_int_equal(status, 42);
+}
+
+static void input_is_empty(void **state)
+{
+	TR_AUTO_BUF out = { 0 };
+	int status = -1;
+
+	(void)state;
+	assert_int_equal(run(&out, NULL, &status, "cat", NULL), 0);
+	assert_int_equal(status, 0);
+	assert_int_equal(out.len, 0);
+}
+
+static void environment_goes_on_top(void **state)
+{
+	TR_AUTO_STRV argv = { 0 }, env = { 0 };
+	TR_AUTO_BUF out = { 0 };
+	int status = -1;
+
+	(void)state;
+	setenv("TR_TEST_KEPT", "kept", 1);
+	setenv("TR_TEST_OLD", "old", 1);
+	setenv("TR_TEST_OLDER", "older", 1);
+	tr_strv_adds(&env, "TR_TEST_OLD=new", "TR_TEST_ADDED=a=b", NULL);
+	tr_strv_adds(&argv, "sh", "-c",
+		"echo $TR_TEST_KEPT $TR_TEST_OLD $TR_TEST_OLDER $TR_TEST_ADDED", NULL);
+	assert_int_equal(tr_run(&argv, &env, &out, NULL, &status, &err), 0);
+	assert_string_equal(tr_buf_str(&out), "kept new older a=b\n");
+	assert_string_equal(getenv("TR_TEST_OLD"), "old");
+}
+
+/* More than is kept, on both streams at once; what is kept is the beginning, without a hole. */
+static void long_output_is_cut_at_its_end(void **state)
+{
+	TR_AUTO_BUF out = { 0 }, errout = { 0 };
+	size_t len = 0;
+	int status = -1;
+
+	(void)state;
+	assert_int_equal(run(&out, &errout, &status, "sh", "-c",
+				 "seq 1000000 1999999 & seq 3000000 3999999 >&2; wait; "
+				 "for i in 1 2 3 4 5 6 7 8; do sleep 0.01; echo tail; done; exit 3",
+				 NULL),
+		0);
+	assert_int_equal(status, 3);
+	assert_int_equal(out.len, CAP);
+	assert_int_equal(errout.len, CAP);
+	for (int i = 0; len + 8 <= out.len; i++, len += 8) {
+		char line[16];
+
+		snprintf(line, sizeof(line), "%d\n", 1000000 + i);
+		assert_memory_equal(out.s + len, line, 8);
+		snprintf(line, sizeof(line), "%d\n", 3000000 + i);
+		if (len + 8 <= errout.len)
+			assert_memory_equal(errout.s + len, line, 8);
+	}
+	assert_null(strstr(out.s, "tail"));
+}
+
+static void child_starts_with_usual_signals_and_own_group(void **state)
+{
+	TR_AUTO_BUF out = { 0 };
+	int status = -1, pgrp = 0;
+	sigset_t blocked, before;
+
+	(void)state;
+	sigemptyset(&blocked);
+	sigaddset(&blocked, SIGTERM);
+	sigprocmask(SIG_BLOCK, &blocked, &before);
+	signal(SIGPIPE, SIG_IGN);
+	assert_int_equal(run(NULL, NULL, &status, "sh", "-c", "kill -PIPE $$; exit 0", NULL), 0);
+	assert_int_equal(status, 128 + SIGPIPE);
+	assert_int_equal(run(NULL, NULL, &status, "sh", "-c", "kill -TERM $$; exit 0", NULL), 0);
+	assert_int_equal(status, 128 + SIGTERM);
+	signal(SIGPIPE, SIG_DFL);
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	assert_int_equal(run(&out, NULL, &status, "cat", "/proc/self/stat", NULL), 0);
+	assert_int_equal(sscanf(out.s, "%*d %*s %*c %*d %d", &pgrp), 1);
+	assert_int_not_equal(pgrp, getpgrp());
+}
+
+static void on_alarm(int signum)
+{
+	(void)signum;
+}
+
+/* A signal that interrupts the wait for output is no output. */
+static void signals_do_not_disturb(void **state)
+{
+	struct sigaction action = { .sa_handler = on_alarm }, before;
+	TR_AUTO_BUF out = { 0 }, errout = { 0 };
+	int status = -1;
+
+	(void)state;
+	sigaction(SIGALRM, &action, &before);
+	ualarm(2000, 2000);
+	/* The error stream must be drained while nothing comes on the other. */
+	assert_int_equal(run(&out, &errout, &status, "sh", "-c",
+				 "echo a; sleep 0.05; head -c 300000 /dev/zero >&2; echo b", NULL),
+		0);
+	ualarm(0, 0);
+	sigaction(SIGALRM, &before, NULL);
+	assert_string_equal(tr_buf_str(&out), "a\nb\n");
+	assert_int_equal(errout.len, 300000);
+	assert_int_equal(status, 0);
+}
+
+static void which_finds_as_a_shell_does(void **state)
+{
+	char *path = tr_which("sh");
+
+	(void)state;
+	assert_non_null(path);
+	assert_int_equal(path[0], '/');
+	free(path);
+	path = tr_which("/bin/sh");
+	assert_string_equal(path, "/bin/sh");
+	free(path);
+	assert_null(tr_which("no-such-program"));
+	assert_null(tr_which("/etc"));
+	assert_null(tr_which(""));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(streams_are_kept_apart),
+		cmocka_unit_test(arguments_pass_through_no_shell),
+		cmocka_unit_test(status_tells_exit_and_signal),
+		cmocka_unit_test(missing_program_is_named),
+		cmocka_unit_test(input_is_empty),
+		cmocka_unit_test(environment_goes_on_top),
+		cmocka_unit_test(long_output_is_cut_at_its_end),
+		cmocka_unit_test(child_starts_with_usual_signals_and_own_group),
+		cmocka_unit_test(signals_do_not_disturb),
+		cmocka_unit_test(which_finds_as_a_shell_does),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
