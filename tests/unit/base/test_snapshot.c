@@ -151,7 +151,7 @@ static void killed_writer_leaves_the_old_copy(void **state)
 	uint64_t last = 1;
 
 	(void)state;
-	print_message("seed %u\n", seed);
+	print_message("# seed %u\n", seed);
 	fill(payload, 1);
 	assert_int_equal(tr_snapshot_create(file("k"), KIND, payload, ODD, 0600, &err), 0);
 	assert_int_equal(tr_snapshot_open(file("k"), KIND, ODD, 0, &reader, &err), 0);
