@@ -73,7 +73,9 @@ static bool is_number(const char *text, uint32_t *ret)
 	return true;
 }
 
-/* The smallest profile with enough memory: by memory slices, then memory, then compute. */
+/* The smallest profile with enough memory: by memory slices, then by compute slices, so that as
+ * many fit on a card as its memory allows: two of 30 GiB on an A100-80 are two 3g.40gb, since a
+ * 4g.40gb exists once. */
 static const struct tr_plan_profile *by_memory(const struct tr_plan_gpu *gpu, uint64_t mib)
 {
 	const struct tr_plan_profile *best = NULL;
@@ -84,7 +86,7 @@ static const struct tr_plan_profile *by_memory(const struct tr_plan_gpu *gpu, ui
 		if (p->memory_mib < mib || *attribute(p->name))
 			continue;
 		if (!best || p->size < best->size ||
-			(p->size == best->size && p->compute_slices > best->compute_slices))
+			(p->size == best->size && p->compute_slices < best->compute_slices))
 			best = p;
 	}
 	return best;
