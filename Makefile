@@ -31,7 +31,7 @@ setup:
 # Without root or podman the demo goes on with plain processes; the set-up has said what to type.
 demo: all
 	@tools/setup.sh engine $(if $(filter process,$(RUNTIME)),,container) || true
-	@TRANCHE_BUILD=$(abspath $(BUILD)) RUNTIME=$(RUNTIME) demo/demo.sh
+	@TRANCHE_BUILD=$(abspath $(BUILD)) RUNTIME=$(RUNTIME) demo/demo.py
 
 test: configured packages-engine packages-container packages-test
 	@tools/run_tests.py $(BUILD) --no-suite long $(T)

@@ -9,14 +9,14 @@
 #
 # What is there and was made by this very script is used again; --refresh gets sid's newest. The
 # packages come through an apt root of its own under BUILD/engine/apt: the system's sources, keys
-# and packages stay as they are. Needs no root for "rootfs". BUILD: $TRANCHE_BUILD, else build.
+# and packages stay as they are. Needs no root for "rootfs". BUILD is the checkout's build/.
 set -eu
 
 image=localhost/tranche/llama.cpp:latest
 package=llama.cpp-tools
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 self=$(readlink -f "$0")
-build=$(readlink -m "${TRANCHE_BUILD:-$(dirname "$self")/../build}")
+build=$(readlink -m "$(dirname "$self")/../build")
 engine=$build/engine
 rootfs=$engine/rootfs
 recipe=$(sha256sum <"$self" | cut -c1-16)

@@ -75,9 +75,14 @@ def count_tap(counts, skips, name, text):
             counts.passed += 1
 
 
+def bare(name):
+    """A log's name of a test may have its suite in front: "tranche:unit / unit sim place"."""
+    return name.rpartition(" / ")[2]
+
+
 def count_test(counts, skips, row, is_tap):
     """One program's row of meson's log."""
-    name, text, result = row["name"], row["stdout"] or "", row["result"].strip()
+    name, text, result = bare(row["name"]), row["stdout"] or "", row["result"].strip()
     before = counts.passed + len(counts.failed) + len(counts.skipped)
     n_failed = len(counts.failed)
     if is_tap:
@@ -95,31 +100,33 @@ def count_test(counts, skips, row, is_tap):
         counts.failed.append("%s: ran no case" % name)
 
 
-def taps(build):
+def known_tests(build):
+    """Every test of the build folder: dicts with "name", "suite", "protocol", "cmd"."""
     out = subprocess.run(
         ["meson", "introspect", "--tests", build], stdout=subprocess.PIPE, check=True
     ).stdout
-    return {t["name"] for t in json.loads(out) if t["protocol"] == "tap"}
+    return json.loads(out)
 
 
-def bare(name):
-    """A log's name of a test may have its suite in front: "tranche:unit / unit sim place"."""
-    return name.rpartition(" / ")[2]
-
-
-def run(build, args, env=None):
+def run(build, args, env=None, quiet=False):
     """Builds what the tests need, runs them, and returns the Counts."""
     counts, skips = Counts(), known_skips()
     log = os.path.join(build, "meson-logs", "testlog.json")
     if os.path.exists(log):
         os.unlink(log)
-    command = ["meson", "test", "-C", build, "--print-errorlogs", *args]
-    status = subprocess.run(command, stdin=subprocess.DEVNULL, env=env).returncode
+    command = ["meson", "test", "-C", build, *args]
+    command += ["--quiet"] if quiet else ["--print-errorlogs"]
+    status = subprocess.run(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL if quiet else None,
+        env=env,
+    ).returncode
     rows = []
     if os.path.exists(log):
         with open(log, encoding="utf-8", errors="replace") as f:
             rows = [json.loads(line) for line in f]
-    is_tap = taps(build) if rows else set()
+    is_tap = {t["name"] for t in known_tests(build) if t["protocol"] == "tap"}
     for row in rows:
         count_test(counts, skips, row, bare(row["name"]) in is_tap)
     if status != 0 and not counts.failed:
