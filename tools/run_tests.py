@@ -9,6 +9,7 @@ alone on the last line. Counted as failed, too: a program that dies or exits non
 cases passed, one that runs no case, and a case that is skipped with no row in tests/skips.txt.
 """
 import fnmatch
+import glob
 import json
 import os
 import re
@@ -111,8 +112,8 @@ def known_tests(build):
 def run(build, args, env=None, quiet=False):
     """Builds what the tests need, runs them, and returns the Counts."""
     counts, skips = Counts(), known_skips()
-    log = os.path.join(build, "meson-logs", "testlog.json")
-    if os.path.exists(log):
+    logs = os.path.join(build, "meson-logs", "testlog*.json")  # "-valgrind" with a wrapper
+    for log in glob.glob(logs):
         os.unlink(log)
     command = ["meson", "test", "-C", build, *args]
     command += ["--quiet"] if quiet else ["--print-errorlogs"]
@@ -123,14 +124,16 @@ def run(build, args, env=None, quiet=False):
         env=env,
     ).returncode
     rows = []
-    if os.path.exists(log):
+    for log in glob.glob(logs):
         with open(log, encoding="utf-8", errors="replace") as f:
-            rows = [json.loads(line) for line in f]
+            rows += [json.loads(line) for line in f]
     is_tap = {t["name"] for t in known_tests(build) if t["protocol"] == "tap"}
     for row in rows:
         count_test(counts, skips, row, bare(row["name"]) in is_tap)
     if status != 0 and not counts.failed:
         counts.failed.append("meson test: exit status %d" % status)
+    if not rows and not counts.failed:
+        counts.failed.append("no test ran")
     return counts
 
 

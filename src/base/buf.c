@@ -50,7 +50,8 @@ void tr_buf_puts(struct tr_buf *buf, const char *s)
 	tr_buf_add(buf, s, strlen(s));
 }
 
-static void buf_vaddf(struct tr_buf *buf, const char *fmt, va_list ap)
+static void __attribute__((format(printf, 2, 0)))
+buf_vaddf(struct tr_buf *buf, const char *fmt, va_list ap)
 {
 	va_list again;
 	int len;
