@@ -13,19 +13,31 @@
 struct tr_err;
 struct tr_model;
 
+/* An argument of the user's that an engine does not take. */
+struct tr_engine_refusal {
+	const char *flag;  /* as typed, or with "=VALUE" behind it; NULL ends a list */
+	const char *value; /* only with this value; NULL: with any */
+	const char *why;   /* "tranche sets it" */
+};
+
 struct tr_engine {
 	const char *name;	   /* as in the stack file */
 	const char *image;	   /* default image; NULL: the file must name one for containers */
 	const char *image_virtual; /* the same on a virtual node: an engine that needs no GPU */
 	const char *program;	   /* under runtime process; NULL: args[0] of the model */
 	bool needs_model;
-	const char *const *args;      /* templates, NULL-terminated: see tr_engine_command */
-	const char *const *args_file; /* behind them when the model is a file or folder ... */
-	const char *const *args_hub;  /* ... or a hub id; NULL: this engine takes none */
-	const char *ready_path;	      /* HTTP 200 here means ready; NULL: a listening port does */
-	const char *models_target;    /* where a model file's folder is mounted in a container */
-	const char *cache_target;     /* where `cache` is mounted */
-	const char *cache_env;	      /* the variable that says so; NULL: none */
+	/* Templates, NULL-terminated, NULL for none: see tr_engine_command. */
+	const char *const *args_program; /* first, behind the program ("serve") ... */
+	const char *const *args_image;	 /* ... or first in a container, behind its entry point */
+	const char *const *args;	 /* then these */
+	const char *const *args_file;	 /* behind them when the model is a file or folder ... */
+	const char *const *args_hub;	 /* ... or a hub id; NULL: this engine takes none */
+	const char *ready_path;	   /* HTTP 200 here means ready; NULL: a listening port does */
+	const char *models_target; /* where a model file's folder is mounted in a container */
+	const char *cache_target;  /* where `cache` is mounted */
+	const char *cache_env;	   /* the variable that says so; NULL: none */
+	bool names_apart;	   /* an argument that is "${NAMES}" becomes one for each name */
+	const struct tr_engine_refusal *refused; /* NULL: it takes every argument */
 };
 
 /* NULL when there is no engine of that name. */
@@ -39,7 +51,7 @@ struct tr_engine_vars {
 	uint16_t port;		/* ${PORT} */
 	const char *model;	/* ${MODEL} as the server sees it (mounted path, or the hub id) */
 	bool is_file;		/* model is a file or folder on this machine */
-	const char *names;	/* ${NAMES} what the server calls itself: "chat,Qwen/Qwen3-4B" */
+	const char *names;	/* ${NAMES} see tr_model_names */
 	const char *slice_uuid; /* ${SLICE_UUID} */
 	uint32_t slice_memory_mib; /* ${SLICE_MEMORY_MIB} */
 	bool in_container;	   /* then the program is left out: the image's entry point is it */
@@ -50,6 +62,13 @@ struct tr_engine_vars {
  * ones ($$ is a dollar). */
 int tr_engine_command(const struct tr_model *model, const struct tr_engine_vars *vars,
 	struct tr_strv *ret, struct tr_err *err);
+
+/* INVALID when an argument of the user's holds an unknown ${NAME}, or one that is not closed. */
+int tr_engine_check_arg(const char *arg, struct tr_err *err);
+
+/* What the server calls itself, appended: "chat,Qwen/Qwen3-4B", with a file's or folder's last part
+ * in place of the hub id. One name where the second could not be told from the comma between. */
+void tr_model_names(const struct tr_model *model, struct tr_buf *ret);
 
 /* True when `model` names a file or folder on this machine: starts with '/', './', '../', or ends
  * in .gguf; everything else is a hub id. */

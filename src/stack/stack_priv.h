@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Inside the stack file's reader: the file as a tree of nodes (doc.c), the walker that puts a tree
+ * into a struct by a table of keys (walk.c), the readers of single values (value.c), the table
+ * itself (keys.c), and what holds between keys (check.c).
+ *
+ * Every complaint is "FILE:LINE:COLUMN: what is wrong; what is allowed there".
+ */
+#pragma once
+
+#include "stack/stack.h"
+
+#include <stdbool.h>
+
+struct tr_err;
+
+enum {
+	TR_STACK_MAX_BYTES = 1 << 20,
+	TR_STACK_MAX_NODES = 1 << 16,	/* values in a file */
+	TR_STACK_MAX_ENTRIES = 1 << 12, /* in one list or mapping: duplicates are sought pairwise */
+	TR_STACK_MAX_DEPTH = 16,	/* the format needs 5 */
+};
+
+/* --- doc.c: from text to a tree --- */
+
+enum tr_node_kind { TR_NODE_TEXT, TR_NODE_LIST, TR_NODE_MAPPING };
+
+/* One value. A tree, never a graph: aliases are refused, so its size is the file's. */
+struct tr_node {
+	enum tr_node_kind kind;
+	struct tr_where at;
+	char *key; /* in a mapping: its key; NULL in a list */
+	struct tr_where key_at;
+	char *text;	 /* TEXT: with no NUL inside */
+	bool is_missing; /* TEXT: nothing was written, not even "" */
+	size_t n;	 /* LIST, MAPPING: how many, and the first of them */
+	struct tr_node *first, *next;
+};
+
+/* ret is the caller's. `text` is checked to be UTF-8 with no control characters. */
+int tr_stack__doc(
+	const char *file, const char *text, size_t len, struct tr_node **ret, struct tr_err *err);
+void tr_stack__doc_free(struct tr_node *node);
+TR_DEFINE_FREEP(struct tr_node, tr_stack__doc_free)
+/* The value of a key; NULL when it is not there. */
+const struct tr_node *tr_stack__child(const struct tr_node *mapping, const char *key);
+
+/* --- walk.c: from a tree to a struct, by a table --- */
+
+struct tr_reader {
+	struct tr_stack *stack; /* being filled; its `file` stands in complaints */
+	const char *dir;	/* absolute: what relative paths start from */
+	char where[128];	/* "gateway", "models.chat": the mapping being read */
+};
+
+struct tr_key;
+/* Puts a value into *field, which is zero before. */
+typedef int tr_stack__read_fn(struct tr_reader *r, const struct tr_key *key,
+	const struct tr_node *value, void *field, struct tr_err *err);
+
+struct tr_key {
+	const char *name; /* NULL ends a table */
+	tr_stack__read_fn *read;
+	const char *allowed; /* ends each complaint about the value */
+	bool is_required;
+	size_t into, size;	   /* the field: offset and size in the table's struct */
+	size_t at;		   /* offset of the tr_where that keeps its place; TR_NO_PLACE */
+	uint64_t min, max;	   /* numbers */
+	const struct tr_key *keys; /* mappings: what may stand in it; its struct is the same one */
+};
+
+#define TR_NO_PLACE SIZE_MAX
+
+int tr_stack__walk(struct tr_reader *r, const struct tr_key *keys, const struct tr_node *mapping,
+	void *into, struct tr_err *err);
+
+/* INVALID at a place of the file. */
+int tr_stack__fail(const char *file, struct tr_where at, struct tr_err *err, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
+/* The same about a value, with "; allowed: ..." from its key's row behind it. */
+int tr_stack__bad(const struct tr_reader *r, const struct tr_key *key, const struct tr_node *value,
+	struct tr_err *err, const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+/* Puts the place in front of a complaint that knew none. */
+int tr_stack__fail_at(const struct tr_reader *r, struct tr_where at, struct tr_err *err);
+int tr_stack__no_memory(const struct tr_reader *r, struct tr_err *err);
+
+/* Text of the file as it may stand in a message: cut, and no control characters in it. */
+struct tr_shown {
+	char s[72];
+};
+struct tr_shown tr_stack__shown(const char *text);
+#define TR_SHOWN(text) tr_stack__shown(text).s
+
+/* --- value.c: single values --- */
+
+tr_stack__read_fn tr_stack__read_mapping; /* by key->keys, into the same struct */
+tr_stack__read_fn tr_stack__read_number;  /* uint16_t, uint32_t or int32_t by key->size */
+tr_stack__read_fn tr_stack__read_decimal; /* double */
+tr_stack__read_fn tr_stack__read_size;	  /* uint64_t bytes */
+tr_stack__read_fn tr_stack__read_text;	  /* char *, this and the next ones */
+tr_stack__read_fn tr_stack__read_name;	  /* a stack's */
+tr_stack__read_fn tr_stack__read_currency;
+tr_stack__read_fn tr_stack__read_image;
+tr_stack__read_fn tr_stack__read_engine; /* const struct tr_engine * */
+tr_stack__read_fn tr_stack__read_slice;	 /* struct tr_slice_want */
+
+/* --- path.c: paths and addresses --- */
+
+tr_stack__read_fn tr_stack__read_path;	  /* char *, made absolute */
+tr_stack__read_fn tr_stack__read_volumes; /* struct tr_strv */
+tr_stack__read_fn tr_stack__read_listen;  /* char *, made HOST:PORT */
+
+/* --- list.c: lists of text; struct tr_strv --- */
+
+tr_stack__read_fn tr_stack__read_args;
+tr_stack__read_fn tr_stack__read_env;
+
+/* Calls fn for each item of a list, each checked to be text. */
+int tr_stack__each_text(struct tr_reader *r, const struct tr_key *key, const struct tr_node *value,
+	tr_stack__read_fn *fn, void *field, struct tr_err *err);
+int tr_stack__need_kind(const struct tr_reader *r, const struct tr_key *key,
+	const struct tr_node *value, enum tr_node_kind kind, struct tr_err *err);
+/* Fails with a complaint unless the value is one text that is not empty. */
+int tr_stack__need_text(const struct tr_reader *r, const struct tr_key *key,
+	const struct tr_node *value, struct tr_err *err);
+/* True when text is first, then up to max-1 of `rest`, which are sets of characters. */
+bool tr_stack__is_word(const char *text, const char *first, const char *rest, size_t max);
+/* 0, or why the path cannot be one, in words for a complaint. */
+const char *tr_stack__path_fault(const char *path);
+/* Joined to `dir` unless absolute; leading "./" and "../" taken away. NULL: memory ran out. */
+char *tr_stack__absolute(const char *dir, const char *path);
+
+#define TR_LOWER "abcdefghijklmnopqrstuvwxyz"
+#define TR_UPPER "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+#define TR_DIGIT "0123456789"
+#define TR_ALNUM TR_LOWER TR_UPPER TR_DIGIT
+
+/* --- keys.c --- */
+
+/* Reads the whole tree into r->stack. */
+int tr_stack__read(struct tr_reader *r, const struct tr_node *root, struct tr_err *err);
+
+/* --- check.c: what holds between keys --- */
+
+int tr_stack__check_model(const struct tr_reader *r, const struct tr_node *node,
+	struct tr_model *model, struct tr_err *err);
+int tr_stack__check_ports(const struct tr_stack *stack, struct tr_err *err);
