@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From words to a command, and from its error to the exit status. The one place that reports.
+ */
+#include "base/err.h"
+#include "cli/help.h"
+#include "cli/term.h"
+
+#include <tranche/tranche.h>
+
+#include <errno.h>
+#include <string.h>
+
+static void report(const struct tr_err *err)
+{
+	struct tr_term term = tr_term_of(stderr);
+	const char *line = err->hint;
+
+	fflush(stdout);
+	fprintf(stderr, "%stranche:%s %s\n", tr_style_begin(term, TR_STYLE_BAD),
+		tr_style_end(term, TR_STYLE_BAD), err->msg);
+	while (*line) {
+		size_t len = strcspn(line, "\n");
+
+		fprintf(stderr, "  try: %.*s\n", (int)len, line);
+		line += len + (line[len] == '\n');
+	}
+}
+
+/* The first shared option among `groups`, for a complaint. */
+static const char *option_of(uint32_t groups)
+{
+	for (const struct tr_opt *o = tr_common_opts; o->name; o++)
+		if (o->group & groups)
+			return o->name;
+	return "";
+}
+
+static int check_args(const struct tr_call *call, struct tr_err *err)
+{
+	const struct tr_cmd *cmd = call->cmd;
+	TR_AUTO_BUF usage = { 0 };
+
+	if (call->n_args >= cmd->min_args && call->n_args <= cmd->max_args)
+		return 0;
+	tr_help_usage(cmd, &usage);
+	if (call->n_args < cmd->min_args)
+		tr_fail(err, TR_E_INVALID, "'tranche %s' needs %s", cmd->path, cmd->args);
+	else if (cmd->max_args == 0)
+		tr_fail(err, TR_E_INVALID, "'tranche %s' takes no argument, but got '%.60s'",
+			cmd->path, call->args[0]);
+	else
+		tr_fail(err, TR_E_INVALID, "'tranche %s' takes %s, and '%.60s' is too much",
+			cmd->path, cmd->args, call->args[cmd->max_args]);
+	return tr_hint(err, "%s", tr_buf_str(&usage));
+}
+
+/* `words` are those behind the command's own; `before`: options given in front of it. */
+static int run_cmd(struct tr_call *call, char **words, struct tr_common *common, uint32_t before,
+	struct tr_err *err)
+{
+	const struct tr_cmd *cmd = call->cmd;
+	uint32_t uses = cmd->uses | TR_USES_HELP;
+	TR_AUTO_FREE char *values = calloc(1, cmd->opts_size + 1);
+	TR_AUTO_BUF of = { 0 };
+	struct tr_opt_table tables[] = {
+		{ .v = cmd->opts, .values = values },
+		{ .v = tr_common_opts, .groups = uses, .values = common },
+	};
+	struct tr_opts_in in = { .tables = tables, .n_tables = 2, .argv = words };
+
+	tr_buf_addf(&of, "tranche %s", cmd->path);
+	if (!values || tr_buf_ok(&of, err) < 0)
+		return tr_fail(err, TR_E_NO_MEMORY, "read the options: out of memory");
+	if (cmd->defaults)
+		memcpy(values, cmd->defaults, cmd->opts_size);
+	in.of = of.s;
+	if (before & ~uses) {
+		tr_fail(err, TR_E_INVALID, "'%s' has no option '--%s'", of.s,
+			option_of(before & ~uses));
+		return tr_hint(err, "%s --help", of.s);
+	}
+	/* Arguments are kept where the words stood: there are never more. */
+	if (tr_opts_parse(&in, (const char **)words, &call->n_args, err) < 0)
+		return -(int)err->code;
+	if (common->help) {
+		tr_help_cmd(cmd, stdout);
+		return 0;
+	}
+	call->args = (const char *const *)words;
+	call->common = common;
+	call->opts = values;
+	if (check_args(call, err) < 0)
+		return -(int)err->code;
+	return cmd->run(call, err);
+}
+
+/* "virtual", alone or with a word that is no command of it. */
+static int run_family(
+	const struct tr_cmd *const *cmds, const char *const *words, size_t n, struct tr_err *err)
+{
+	if (n > 1 && words[1][0] != '-')
+		return tr_cmd_unknown(cmds, words, n, err);
+	tr_help_family(cmds, words[0], stdout);
+	return 0;
+}
+
+static int run_words(const struct tr_cmd *const *cmds, char **argv, struct tr_err *err)
+{
+	struct tr_common common = { .gpu = -1, .timeout_ms = -1, .grace_ms = -1 };
+	struct tr_opt_table table = {
+		.v = tr_common_opts, .groups = UINT32_MAX, .values = &common
+	};
+	struct tr_opts_in in = { "tranche", &table, 1, argv, true };
+	struct tr_call call = { .cmds = cmds };
+	const char *const *words = (const char *const *)argv;
+	const char *version[] = { "version" };
+	size_t n, used = 0;
+
+	if (tr_opts_parse(&in, (const char **)argv, &n, err) < 0)
+		return -(int)err->code;
+	argv[n] = NULL;
+	if (common.version) {
+		words = version;
+		n = 1;
+	}
+	if (n == 0) {
+		tr_help_all(cmds, stdout);
+		return 0;
+	}
+	call.cmd = tr_cmd_find(cmds, words, n, &used);
+	if (call.cmd)
+		return run_cmd(&call, common.version ? argv + n : argv + used, &common,
+			table.seen & ~(uint32_t)TR_USES_VERSION, err);
+	if (tr_cmd_is_family(cmds, words[0]))
+		return run_family(cmds, words, n, err);
+	return tr_cmd_unknown(cmds, words, n, err);
+}
+
+int tr_cli_main(const struct tr_cmd *const *cmds, char **argv)
+{
+	struct tr_err err = { 0 };
+	int r = run_words(cmds, *argv ? argv + 1 : argv, &err);
+
+	/* A full disk or a closed pipe is told, not taken for success. */
+	if ((fflush(stdout) != 0 || ferror(stdout)) && r >= 0)
+		r = tr_fail_errno(&err, errno, "write to standard output");
+	if (r < 0)
+		report(&err);
+	return r < 0 ? tr_code_exit_status(err.code) : 0;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/cmd.h"
+
+/* Every command, in the order in which the help shows them. */
+static const struct tr_cmd *const cmds[] = {
+	&tr_cmd_up,
+	&tr_cmd_ps,
+	&tr_cmd_logs,
+	&tr_cmd_restart,
+	&tr_cmd_down,
+	&tr_cmd_gpus,
+	&tr_cmd_profiles,
+	&tr_cmd_slices,
+	&tr_cmd_mig,
+	&tr_cmd_create,
+	&tr_cmd_destroy,
+	&tr_cmd_virtual_create,
+	&tr_cmd_virtual_list,
+	&tr_cmd_virtual_env,
+	&tr_cmd_virtual_destroy,
+	&tr_cmd_version,
+	&tr_cmd_help,
+	&tr_cmd_completion,
+	NULL,
+};
+
+int main(int argc, char **argv)
+{
+	(void)argc;
+	return tr_cli_main(cmds, argv);
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/near.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+enum { MAX_LEN = 63 }; /* longer words are compared by their beginnings */
+
+static unsigned min3(unsigned a, unsigned b, unsigned c)
+{
+	unsigned least = a < b ? a : b;
+
+	return least < c ? least : c;
+}
+
+/* Rows of the usual table, of which the swap needs the last three. */
+unsigned tr_near_distance(const char *a, size_t len_a, const char *b, size_t len_b)
+{
+	unsigned rows[3][MAX_LEN + 1];
+
+	len_a = len_a < MAX_LEN ? len_a : MAX_LEN;
+	len_b = len_b < MAX_LEN ? len_b : MAX_LEN;
+
+	for (size_t j = 0; j <= len_b; j++)
+		rows[0][j] = (unsigned)j;
+	for (size_t i = 1; i <= len_a; i++) {
+		unsigned *now = rows[i % 3], *before = rows[(i + 2) % 3],
+			 *older = rows[(i + 1) % 3];
+
+		now[0] = (unsigned)i;
+		for (size_t j = 1; j <= len_b; j++) {
+			unsigned replaced = before[j - 1] + (a[i - 1] != b[j - 1]);
+
+			now[j] = min3(before[j] + 1, now[j - 1] + 1, replaced);
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
+				older[j - 2] + 1 < now[j])
+				now[j] = older[j - 2] + 1;
+		}
+	}
+	return rows[len_a % 3][len_b];
+}
+
+/* Half of a short word may be wrong, a third of a longer one; a beginning ("prof") is as good as
+ * one slip. */
+static bool is_near(const char *wrong, const char *name, size_t name_len, unsigned distance)
+{
+	size_t len = strlen(wrong);
+
+	if (len >= 2 && len <= name_len && strncmp(wrong, name, len) == 0)
+		return true;
+	return distance <= (len <= 4 ? len / 2 : len / 3);
+}
+
+static bool is_kept(const struct tr_near *near, const char *name, size_t len)
+{
+	for (size_t i = 0; i < near->n; i++)
+		if (near->len[i] == len && strncmp(near->v[i], name, len) == 0)
+			return true;
+	return false;
+}
+
+void tr_near_offer(struct tr_near *near, const char *name, size_t len)
+{
+	unsigned distance = tr_near_distance(near->wrong, strlen(near->wrong), name, len);
+	size_t at = near->n;
+
+	if (is_kept(near, name, len) || !is_near(near->wrong, name, len, distance))
+		return;
+	while (at > 0 && near->distance[at - 1] > distance)
+		at--;
+	if (at == TR_NEAR_MAX)
+		return;
+	if (near->n < TR_NEAR_MAX)
+		near->n++;
+	for (size_t i = near->n - 1; i > at; i--) {
+		near->v[i] = near->v[i - 1];
+		near->len[i] = near->len[i - 1];
+		near->distance[i] = near->distance[i - 1];
+	}
+	near->v[at] = name;
+	near->len[at] = len;
+	near->distance[at] = distance;
+}
