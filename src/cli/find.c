@@ -74,7 +74,7 @@ static void offer(const struct tr_cmd *const *cmds, const char *family, struct t
 			near->len[near->n++] = strlen(name);
 		}
 	}
-	for (const struct tr_cmd *const *c = cmds; *c && !(near->n && !near->distance[0]); c++)
+	for (const struct tr_cmd *const *c = cmds; *c && !(near->n && !near->distance); c++)
 		if (strncmp((*c)->path, family, skip) == 0 && (*c)->group != TR_GROUP_HIDDEN)
 			tr_near_offer(near, (*c)->path + skip, strcspn((*c)->path + skip, " "));
 }

@@ -40,14 +40,22 @@ unsigned tr_near_distance(const char *a, size_t len_a, const char *b, size_t len
 	return rows[len_a % 3][len_b];
 }
 
-/* Half of a short word may be wrong, a third of a longer one; a beginning ("prof") is as good as
- * one slip. */
-static bool is_near(const char *wrong, const char *name, size_t name_len, unsigned distance)
+/* A beginning ("prof") is as good as one slip. */
+static unsigned effective_distance(const char *wrong, const char *name, size_t name_len)
+{
+	size_t len = strlen(wrong);
+	unsigned distance = tr_near_distance(wrong, len, name, name_len);
+
+	if (len >= 2 && len <= name_len && strncmp(wrong, name, len) == 0 && distance > 1)
+		return 1;
+	return distance;
+}
+
+/* Half of a short word may be wrong, a third of a longer one. */
+static bool is_near(const char *wrong, unsigned distance)
 {
 	size_t len = strlen(wrong);
 
-	if (len >= 2 && len <= name_len && strncmp(wrong, name, len) == 0)
-		return true;
 	return distance <= (len <= 4 ? len / 2 : len / 3);
 }
 
@@ -61,23 +69,17 @@ static bool is_kept(const struct tr_near *near, const char *name, size_t len)
 
 void tr_near_offer(struct tr_near *near, const char *name, size_t len)
 {
-	unsigned distance = tr_near_distance(near->wrong, strlen(near->wrong), name, len);
-	size_t at = near->n;
+	unsigned distance = effective_distance(near->wrong, name, len);
 
-	if (is_kept(near, name, len) || !is_near(near->wrong, name, len, distance))
+	if (!is_near(near->wrong, distance) || is_kept(near, name, len))
 		return;
-	while (at > 0 && near->distance[at - 1] > distance)
-		at--;
-	if (at == TR_NEAR_MAX)
+	if (near->n && distance > near->distance)
 		return;
-	if (near->n < TR_NEAR_MAX)
-		near->n++;
-	for (size_t i = near->n - 1; i > at; i--) {
-		near->v[i] = near->v[i - 1];
-		near->len[i] = near->len[i - 1];
-		near->distance[i] = near->distance[i - 1];
-	}
-	near->v[at] = name;
-	near->len[at] = len;
-	near->distance[at] = distance;
+	if (near->n && distance < near->distance)
+		near->n = 0;
+	if (near->n == TR_NEAR_MAX)
+		return;
+	near->distance = distance;
+	near->v[near->n] = name;
+	near->len[near->n++] = len;
 }

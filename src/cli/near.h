@@ -14,11 +14,11 @@ unsigned tr_near_distance(const char *a, size_t len_a, const char *b, size_t len
 struct tr_near {
 	const char *wrong;
 	size_t n;
-	const char *v[TR_NEAR_MAX]; /* nearest first; borrowed from the names offered */
+	const char *v[TR_NEAR_MAX]; /* the nearest, all as near; borrowed from the names offered */
 	size_t len[TR_NEAR_MAX];    /* only this much of each is the name */
-	unsigned distance[TR_NEAR_MAX];
+	unsigned distance;
 };
 
-/* Keeps a name (its first `len` bytes) when it is near enough to what was typed to be meant. The
- * same name twice counts once. */
+/* Keeps a name (its first `len` bytes) when it is near enough to what was typed to be meant, and no
+ * other was nearer. The same name twice counts once. */
 void tr_near_offer(struct tr_near *near, const char *name, size_t len);

@@ -42,6 +42,7 @@ static struct found find_short(const struct tr_opts_in *in, char name)
 static int fail_unknown(const struct tr_opts_in *in, const char *word, struct tr_err *err)
 {
 	struct tr_near near = { .wrong = word };
+	TR_AUTO_BUF hint = { 0 };
 	char name[64];
 
 	if (strncmp(word, "--", 2) == 0) {
@@ -52,13 +53,13 @@ static int fail_unknown(const struct tr_opts_in *in, const char *word, struct tr
 				if (tr_opt_counts(&in->tables[t], o))
 					tr_near_offer(&near, o->name, strlen(o->name));
 	}
+	for (size_t i = 0; i < near.n; i++)
+		tr_buf_addf(&hint, "%s%s --%s", i ? "\n" : "", in->of, near.v[i]);
+	if (near.n == 0)
+		tr_buf_addf(&hint, "%s --help", in->of);
 	tr_fail(err, TR_E_INVALID, "'%s' has no option '%.*s'", in->of, (int)strcspn(word, "="),
 		word);
-	if (near.n == 0)
-		return tr_hint(err, "%s --help", in->of);
-	if (near.n == 1)
-		return tr_hint(err, "--%s", near.v[0]);
-	return tr_hint(err, "--%s\n--%s", near.v[0], near.v[1]);
+	return tr_hint(err, "%s", tr_buf_str(&hint));
 }
 
 static int parse_number(const char *text, uint64_t max, uint64_t *ret, const char **ret_rest)

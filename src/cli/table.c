@@ -172,10 +172,10 @@ static void print_row(const struct tr_table *table, const struct shape *shape,
 		put_cell(&cell, &table->cols[c], shape->width[c],
 			cells ? cells[c].text : table->cols[c].head);
 		len = strlen(tr_buf_str(&cell));
-		while (len && cell.s[len - 1] == ' ')
-			len--;
 		if (term.width && used + gap + len > term.width)
 			len = term.width > used + gap ? term.width - used - gap : 0;
+		while (len && cell.s[len - 1] == ' ')
+			len--;
 		if (!len) {
 			gap += shape->width[c] + GAP;
 			continue;
