@@ -252,7 +252,7 @@ def check_answers(answers):
 def bring_up(steps, runtime, stack, by, traces):
     with steps.step("A virtual node with one A100-SXM4-80GB"):
         more = ["--scale", str(by)] if by > 1 else []
-        tranche("virtual", "create", "--name", NAME, CARD, *more)
+        tranche("virtual", "create", CARD, "--name", NAME, *more)
         tranche("gpus")
     with steps.step("MIG on"):
         tranche("mig", "on")
@@ -281,7 +281,7 @@ def use(steps, by):
 
 def take_down(steps, traces):
     with steps.step("Everything down"):
-        tranche("down")
+        tranche("down", "demo")
         slices = tranche_json("slices")["slices"]
         check(not slices, "slices are left: %s" % slices)
         tranche("virtual", "destroy", NAME)
@@ -336,7 +336,7 @@ def clean_up():
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     with contextlib.suppress(FileNotFoundError):
         os.unlink(os.path.join(MODELS, NAME + ".yaml"))
-    nodes = [n["name"] for n in tranche_json("virtual", "list")["nodes"]]
+    nodes = [n["node"] for n in tranche_json("virtual", "list")["nodes"]]
     if NAME in nodes:
         print("\n%sTaking down what stands%s" % (BOLD, PLAIN), flush=True)
         tranche("virtual", "destroy", "--force", NAME)
