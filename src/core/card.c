@@ -265,6 +265,19 @@ static int read_names(const struct tr_node *node, struct tr_card *card, struct t
 	return 0;
 }
 
+static int read_clients(const struct tr_node *node, struct tr_card *card, struct tr_err *err)
+{
+	TR_AUTO(tr_holders_freep) struct tr_holder *holders = NULL;
+	TR_AUTO_BUF who = { 0 };
+	size_t n = 0;
+
+	if (tr_holders_read(node, card->device, &holders, &n, err) < 0)
+		return tr_wrap(err, "GPU %u", card->idx);
+	tr_holders_name(holders, n, &who);
+	snprintf(card->clients, sizeof(card->clients), "%s", tr_buf_str(&who));
+	return tr_buf_ok(&who, err);
+}
+
 static int read_card(const struct tr_node *node, struct tr_card *card, struct tr_err *err)
 {
 	unsigned current = 0, pending = 0;
@@ -291,7 +304,7 @@ static int read_card(const struct tr_node *node, struct tr_card *card, struct tr
 	card->mig_pending = pending == NVML_DEVICE_MIG_ENABLE;
 	if (read_profiles(node, card, err) < 0)
 		return -(int)err->code;
-	return card->mig_on ? read_slices(node, card, err) : 0;
+	return card->mig_on ? read_slices(node, card, err) : read_clients(node, card, err);
 }
 
 int tr_cards_read(const struct tr_node *node, struct tr_cards *ret, struct tr_err *err)

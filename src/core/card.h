@@ -35,6 +35,7 @@ struct tr_card {
 	size_t n_profiles;
 	struct tr_plan_profile profiles[TR_CARD_MAX_PROFILES];
 	uint32_t profile_sm[TR_CARD_MAX_PROFILES];
+	char clients[256];  /* MIG off: who uses the card, "" when nobody */
 	bool slices_hidden; /* the driver shows GPU instances to root only */
 	size_t n_slices;
 	struct tr_card_slice slices[TR_CARD_MAX_SLICES]; /* by start */

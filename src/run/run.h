@@ -65,6 +65,7 @@ void tr_servers_done(struct tr_servers *servers);
 struct tr_runtime {
 	const char *name; /* "podman", "process" */
 	bool is_container;
+	const char *listen_host; /* where a server listens so that 127.0.0.1:port reaches it */
 
 	/* 0 when it can be used here; else why not and what to type. */
 	int (*check)(struct tr_err *err);

@@ -90,6 +90,23 @@ static bool ran_out(const struct tr_stack *stack)
 	return !stack->name;
 }
 
+int tr_stack_rename(struct tr_stack *stack, const char *name, struct tr_err *err)
+{
+	char *copy;
+
+	if (!tr_stack__is_word(name, TR_LOWER TR_DIGIT, TR_LOWER TR_DIGIT "-", MAX_NAME))
+		return tr_fail(err, TR_E_INVALID,
+			"'%s' is no name for a stack: small letters, digits and -, a letter or "
+			"digit first, %d at most",
+			TR_SHOWN(name), MAX_NAME);
+	copy = strdup(name);
+	if (!copy)
+		return tr_fail(err, TR_E_NO_MEMORY, "name the stack: out of memory");
+	free(stack->name);
+	stack->name = copy;
+	return 0;
+}
+
 /* --- Reading --- */
 
 int tr_stack_parse(

@@ -63,6 +63,9 @@ int tr_stack_parse(
 void tr_stack_free(struct tr_stack *stack);
 TR_DEFINE_FREEP(struct tr_stack, tr_stack_free)
 
+/* Gives the stack another name (copied). INVALID for one that a file could not give. */
+int tr_stack_rename(struct tr_stack *stack, const char *name, struct tr_err *err);
+
 /* INVALID, "FILE:LINE:COLUMN: ..." for a place in the file. */
 int tr_stack_fail(const struct tr_stack *stack, struct tr_where at, struct tr_err *err,
 	const char *fmt, ...) __attribute__((format(printf, 4, 5)));

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From a want and a place to what a runtime starts.
+ *
+ * What binds a server to its slice is put together here, and nowhere else:
+ *
+ *	hardware, container   --device nvidia.com/gpu=UUID (CDI)
+ *	hardware, process     CUDA_VISIBLE_DEVICES=UUID
+ *	virtual,  container   the driver library, the state folder and the slice's view, read-only;
+ *	                      the slice's memory and its share of SMs as the container's limits
+ *	virtual,  process     the node's library folder on LD_LIBRARY_PATH; the limits on its cgroup
+ */
+#include "core/want.h"
+
+#include "base/err.h"
+#include "sim/state/state.h"
+
+#include <libgen.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/utsname.h>
+
+void tr_spec_done(struct tr_spec *spec)
+{
+	tr_strv_done(&spec->s.argv);
+	tr_strv_done(&spec->s.env);
+	tr_strv_done(&spec->s.mounts);
+	tr_strv_done(&spec->s.devices);
+	free(spec->image);
+	*spec = (struct tr_spec){ 0 };
+}
+
+/* --- The engine's side --- */
+
+/* The last part of a path, without the slashes behind it; malloc'd. */
+static char *last_part(const char *path)
+{
+	TR_AUTO_FREE char *copy = strdup(path);
+
+	return copy ? strdup(basename(copy)) : NULL;
+}
+
+/* Where a model's files are seen: as they lie, or mounted below the engine's folder. */
+static int place_model(const struct tr_want *want, bool in_container, struct tr_spec *spec,
+	struct tr_buf *ret, struct tr_err *err)
+{
+	const struct tr_model *model = want->model;
+	const char *target = model->engine->models_target;
+	TR_AUTO_FREE char *copy = NULL, *name = NULL;
+
+	if (!model->model)
+		return 0;
+	if (!in_container || !target || !tr_model_is_path(model->model)) {
+		tr_buf_puts(ret, model->model);
+		return tr_buf_ok(ret, err);
+	}
+	copy = strdup(model->model);
+	name = last_part(model->model);
+	if (!copy || !name)
+		return tr_fail(err, TR_E_NO_MEMORY, "'%s': out of memory", want->who);
+	/* One file is mounted as itself: what lies beside it is nobody's business. */
+	tr_buf_addf(ret, "%s/%s", target, name);
+	tr_strv_addf(&spec->s.mounts, "%s:%s/%s:ro", model->model, target, name);
+	return tr_buf_ok(ret, err);
+}
+
+static int put_command(const struct tr_want *want, const struct tr_runtime *runtime,
+	struct tr_spec *spec, struct tr_err *err)
+{
+	TR_AUTO_BUF model = { 0 }, names = { 0 };
+	struct tr_engine_vars vars = { .host = runtime->listen_host,
+		.port = spec->place.port,
+		.slice_uuid = spec->place.uuid,
+		.slice_memory_mib = (uint32_t)spec->place.memory_mib,
+		.in_container = runtime->is_container };
+
+	if (place_model(want, runtime->is_container, spec, &model, err) < 0)
+		return -(int)err->code;
+	tr_model_names(want->model, &names);
+	if (tr_buf_ok(&names, err) < 0)
+		return -(int)err->code;
+	vars.model = tr_buf_str(&model);
+	vars.is_file = want->model->model && tr_model_is_path(want->model->model);
+	vars.names = tr_buf_str(&names);
+	if (tr_engine_command(want->model, &vars, &spec->s.argv, err) < 0)
+		return tr_wrap(err, "model '%s'", want->model->name);
+	return 0;
+}
+
+static int put_image(const struct tr_node *node, const struct tr_want *want, struct tr_spec *spec,
+	struct tr_err *err)
+{
+	const struct tr_engine *engine = want->model->engine;
+	const char *image = want->model->image;
+
+	if (!image)
+		image = node->is_virtual && engine->image_virtual ? engine->image_virtual
+								  : engine->image;
+	if (!image) {
+		tr_stack_fail(want->stack, want->model->at, err,
+			"model '%s': engine '%s' has no image of its own", want->model->name,
+			engine->name);
+		return tr_hint(err, "add 'image: NAME', or run it as a plain process: tranche up "
+				    "--runtime process");
+	}
+	spec->image = strdup(image);
+	spec->s.image = spec->image;
+	return spec->image ? 0 : tr_fail(err, TR_E_NO_MEMORY, "'%s': out of memory", want->who);
+}
+
+static void put_cache(
+	const struct tr_want *want, const struct tr_runtime *runtime, struct tr_spec *spec)
+{
+	const struct tr_engine *engine = want->model->engine;
+	const char *seen = want->model->cache;
+
+	if (!seen)
+		return;
+	if (runtime->is_container && engine->cache_target) {
+		tr_strv_addf(&spec->s.mounts, "%s:%s:rw", seen, engine->cache_target);
+		seen = engine->cache_target;
+	}
+	if (engine->cache_env)
+		tr_strv_addf(&spec->s.env, "%s=%s", engine->cache_env, seen);
+}
+
+static void put_volumes(const struct tr_want *want, struct tr_spec *spec)
+{
+	const struct tr_strv *volumes = &want->model->volumes;
+
+	for (size_t i = 0; i < volumes->n; i++) {
+		const char *last = strrchr(volumes->v[i], ':');
+		bool has_mode = last && (strcmp(last, ":ro") == 0 || strcmp(last, ":rw") == 0);
+
+		tr_strv_addf(&spec->s.mounts, "%s%s", volumes->v[i], has_mode ? "" : ":rw");
+	}
+}
+
+/* --- The slice's side --- */
+
+/* Where the loader of a Debian-like and of a Red-Hat-like image looks without being told. */
+static void mount_library(const char *library, struct tr_spec *spec)
+{
+	struct utsname machine;
+
+	if (uname(&machine) == 0)
+		tr_strv_addf(&spec->s.mounts, "%s:/usr/lib/%s-linux-gnu/libnvidia-ml.so.1:ro",
+			library, machine.machine);
+	tr_strv_addf(&spec->s.mounts, "%s:/usr/lib64/libnvidia-ml.so.1:ro", library);
+}
+
+static int bind_virtual(const struct tr_node *node, const struct tr_runtime *runtime,
+	struct tr_spec *spec, struct tr_err *err)
+{
+	TR_AUTO_FREE char *room = malloc(sizeof(struct tr_sim_guest_mounts));
+	struct tr_sim_guest_mounts *mounts = (struct tr_sim_guest_mounts *)(void *)room;
+	struct tr_sim_limits limits;
+	char lib_dir[PATH_MAX];
+
+	if (!mounts)
+		return tr_fail(
+			err, TR_E_NO_MEMORY, "bind to '%s': out of memory", spec->place.uuid);
+	if (tr_sim_slice_limits(node->name, spec->place.uuid, &limits, err) < 0 ||
+		tr_sim_guest_mounts(node->name, spec->place.uuid, mounts, err) < 0 ||
+		tr_sim_node_path(node->name, "lib", lib_dir, err) < 0)
+		return -(int)err->code;
+	spec->s.memory_bytes = limits.memory_bytes;
+	spec->s.cpu_millis = limits.cpu_millis;
+	tr_strv_addf(&spec->s.env, "NVIDIA_VISIBLE_DEVICES=%s", spec->place.uuid);
+	if (!runtime->is_container) {
+		tr_strv_addf(&spec->s.env, "LD_LIBRARY_PATH=%s", lib_dir);
+		return 0;
+	}
+	mount_library(mounts->library, spec);
+	tr_strv_addf(&spec->s.mounts, "%s:%s/state:ro", mounts->state_dir, TR_SIM_GUEST_DIR);
+	tr_strv_addf(&spec->s.mounts, "%s:%s/view/%s:ro", mounts->view, TR_SIM_GUEST_DIR,
+		spec->place.uuid);
+	return 0;
+}
+
+static int put_binding(const struct tr_node *node, const struct tr_runtime *runtime,
+	struct tr_spec *spec, struct tr_err *err)
+{
+	if (!runtime->is_container || node->is_virtual)
+		tr_strv_addf(&spec->s.env, "CUDA_VISIBLE_DEVICES=%s", spec->place.uuid);
+	if (!node->is_virtual) {
+		if (runtime->is_container)
+			tr_strv_addf(&spec->s.devices, "nvidia.com/gpu=%s", spec->place.uuid);
+		return 0;
+	}
+	return spec->place.is_planned ? 0 : bind_virtual(node, runtime, spec, err);
+}
+
+/* --- All of it --- */
+
+static int fill_spec(const struct tr_node *node, const struct tr_want *want,
+	const struct tr_runtime *runtime, struct tr_spec *spec, struct tr_err *err)
+{
+	const struct tr_model *model = want->model;
+
+	spec->s.name = want->server;
+	spec->s.node = node->name;
+	spec->s.stack = want->stack->name;
+	spec->s.model = model->name;
+	spec->s.replica = want->replica;
+	spec->s.slice_uuid = spec->place.uuid;
+	spec->s.config_hash = want->hash;
+	spec->s.port = spec->place.port;
+	spec->s.env_file = model->env_file;
+	if (runtime->is_container && put_image(node, want, spec, err) < 0)
+		return -(int)err->code;
+	if (put_binding(node, runtime, spec, err) < 0)
+		return -(int)err->code;
+	put_cache(want, runtime, spec);
+	for (size_t i = 0; i < model->env.n; i++)
+		tr_strv_add(&spec->s.env, model->env.v[i]);
+	put_volumes(want, spec);
+	if (put_command(want, runtime, spec, err) < 0)
+		return -(int)err->code;
+	if (tr_strv_ok(&spec->s.env, err) < 0 || tr_strv_ok(&spec->s.mounts, err) < 0 ||
+		tr_strv_ok(&spec->s.devices, err) < 0)
+		return -(int)err->code;
+	return tr_strv_ok(&spec->s.argv, err);
+}
+
+int tr_spec_make(const struct tr_node *node, const struct tr_want *want,
+	const struct tr_runtime *runtime, const struct tr_place *place, struct tr_spec *ret,
+	struct tr_err *err)
+{
+	*ret = (struct tr_spec){ .place = *place };
+	if (fill_spec(node, want, runtime, ret, err) < 0) {
+		tr_spec_done(ret);
+		return -(int)err->code;
+	}
+	return 0;
+}
