@@ -228,13 +228,13 @@ static nvmlReturn_t refresh(void)
 
 	if (tr_snapshot_generation(&drv.snap) == drv.generation)
 		return NVML_SUCCESS;
-	if (tr_snapshot_read(&drv.snap, &drv.node, &generation, &err) < 0) {
+	if (tr_snapshot_read(&drv.snap, &drv.node, &generation, &err) < 0 ||
+		tr_sim_check(&drv.node, &err) < 0) {
+		drv.node.n_gpus = 0;
 		drv.generation = 0;
 		return NVML_ERROR_UNKNOWN;
 	}
 	drv.generation = generation;
-	if (drv.node.n_gpus > TR_SIM_MAX_GPUS)
-		drv.node.n_gpus = 0;
 	for (uint32_t g = 0; g < drv.node.n_gpus; g++)
 		look_at_card(g);
 	tr_drv_forget_cgroups();

@@ -251,6 +251,8 @@ int tr_sim_restore(const char *name, const char *library, struct tr_err *err)
 	r = tr_snapshot_read(&snap, node, NULL, err);
 	tr_snapshot_close(&snap);
 	if (r == 0)
+		r = tr_sim_check(node, err);
+	if (r == 0)
 		r = install_run(&place, node, library, err);
 	return r < 0 ? tr_wrap(err, "restore virtual node '%s'", name) : 0;
 }

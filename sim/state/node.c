@@ -44,7 +44,9 @@ int tr_sim__read_dir(const char *dir, struct tr_sim_node *ret, struct tr_err *er
 		return -(int)err->code;
 	r = tr_snapshot_read(&snap, ret, NULL, err);
 	tr_snapshot_close(&snap);
-	return r;
+	if (r == 0)
+		r = tr_sim_check(ret, err);
+	return r < 0 ? tr_wrap(err, "read '%s'", path) : 0;
 }
 
 int tr_sim__publish(const char *dir, const struct tr_sim_node *node, struct tr_err *err)

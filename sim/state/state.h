@@ -120,7 +120,13 @@ int tr_sim_destroy(const char *name, bool force, struct tr_err *err);
 struct tr_strv;
 int tr_sim_list(struct tr_strv *ret, struct tr_err *err);
 
-/* A copy of the node's state. NOT_FOUND when there is no such node. */
+/* INVALID when a state, as it was read, does not keep the rules of its format: an unknown card, a
+ * slice outside of it, a text without an end. Every reader asks this before it uses what it read.
+ */
+int tr_sim_check(const struct tr_sim_node *node, struct tr_err *err);
+
+/* A copy of the node's state. NOT_FOUND when there is no such node, INVALID when it is damaged or
+ * of another version. */
 int tr_sim_read(const char *name, struct tr_sim_node *ret, struct tr_err *err);
 
 /* What a reboot does: cards and MIG modes come back from VAR, slices and bindings do not. EXISTS

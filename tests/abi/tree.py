@@ -37,9 +37,12 @@ def check_readmes(root):
         readme = folder / "README.md"
         sources = [n for n in names if n not in ("README.md", "meson.build")]
         if not readme.is_file():
-            # Corpora and the like are named in the folder above.
-            above = folder.parent / "README.md"
-            if sources and not (above.is_file() and f"{folder.name}/" in above.read_text()):
+            # Corpora and the like are named in a folder above.
+            below = folder
+            while below != root and not (below.parent / "README.md").is_file():
+                below = below.parent
+            if sources and (below.parent in (root, root.parent) or
+                            f"{below.name}/" not in (below.parent / "README.md").read_text()):
                 found.append(f"{where}: no README.md")
             continue
         text = readme.read_text()

@@ -159,10 +159,10 @@ static int remove_across_mount(const char *kind)
 	struct tr_err child = { 0 };
 	bool refused;
 
-	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+	if (unshare(CLONE_NEWNS) < 0 || mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) < 0)
 		return 77;
 	if (strcmp(kind, "bind") == 0) {
-		if (mount(at("precious"), at("tree/mnt"), NULL, MS_BIND, NULL) < 0)
+		if (mount(at("precious"), at("tree/mnt"), "none", MS_BIND, NULL) < 0)
 			return 77;
 	} else if (mount("none", at("tree/mnt"), "tmpfs", 0, NULL) < 0 ||
 		   tr_write_file(at("tree/mnt/file"), 0600, "x", 1, &child) < 0) {
