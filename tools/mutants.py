@@ -13,6 +13,7 @@ A mutant is a patch with a head of its own:
 Each is applied to a copy of the tree under BUILD/mutants, built, and that one test run. Before, the
 same test must pass in the copy as it is. A mutant that nobody notices counts as failed.
 """
+import glob
 import os
 import shutil
 import subprocess
@@ -25,9 +26,9 @@ FOLDER = os.path.join(ROOT, "tests", "mutants")
 
 
 class Mutant:
-    def __init__(self, name):
-        self.name = name
-        self.path = os.path.join(FOLDER, name + ".patch")
+    def __init__(self, path):
+        self.name = os.path.basename(path)[: -len(".patch")]
+        self.path = path
         self.head = {}
         with open(self.path, encoding="utf-8") as f:
             for line in f:
@@ -48,9 +49,12 @@ class Mutant:
         return failure.startswith(self.head["test"] + ": ") and case in failure.split()
 
 
-def names():
-    found = os.listdir(FOLDER) if os.path.isdir(FOLDER) else []
-    return sorted(f[: -len(".patch")] for f in found if f.endswith(".patch"))
+def all_mutants():
+    return [Mutant(path) for path in sorted(glob.glob(os.path.join(FOLDER, "*.patch")))]
+
+
+def named(names):
+    return [Mutant(os.path.join(FOLDER, name + ".patch")) for name in names]
 
 
 def copy_tree(to):
@@ -141,15 +145,14 @@ def run(build, only=()):
         counts.failed.append("the copy does not build: " + broken)
         return counts
     sound = set()
-    for name in only or names():
-        mutant = Mutant(name)
+    for mutant in named(only) or all_mutants():
         why = try_one(tree, scratch, mutant, sound)
         if why is None:
             counts.passed += 1
-            print("mutant %s: caught by '%s'" % (name, mutant.head["test"]), flush=True)
+            print("mutant %s: caught by '%s'" % (mutant.name, mutant.head["test"]), flush=True)
         else:
-            counts.failed.append("%s (%s): %s" % (name, mutant.head["what"], why))
-            print("mutant %s: %s" % (name, why), flush=True)
+            counts.failed.append("%s (%s): %s" % (mutant.name, mutant.head["what"], why))
+            print("mutant %s: %s" % (mutant.name, why), flush=True)
     return counts
 
 
