@@ -2,7 +2,7 @@
 #include "stack/engine.h"
 
 #include "base/err.h"
-#include "stack/stack.h"
+#include "stack/stack_priv.h"
 
 #include <stdint.h>
 #include <string.h>
@@ -60,12 +60,14 @@ static const struct {
 
 static int unknown_variable(const char *name, size_t len, struct tr_err *err)
 {
+	TR_AUTO_BUF typed = { 0 };
 	TR_AUTO_BUF list = { 0 };
 
+	tr_buf_add(&typed, name, len);
 	for (size_t i = 0; i < TR_COUNT(variables); i++)
 		tr_buf_addf(&list, "${%s}, ", variables[i].name);
-	return tr_fail(err, TR_E_INVALID, "unknown '${%.*s}'; allowed: %sand $$ for a dollar",
-		len > 40 ? 40 : (int)len, name, tr_buf_str(&list));
+	return tr_fail(err, TR_E_INVALID, "unknown '${%s}'; allowed: %sand $$ for a dollar",
+		TR_SHOWN(tr_buf_str(&typed)), tr_buf_str(&list));
 }
 
 static int put_variable(
