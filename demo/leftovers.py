@@ -3,6 +3,7 @@
 
 Nothing here asks tranche: processes, mounts, cgroups and the rest are read from the system itself.
 """
+import glob
 import os
 import shutil
 import subprocess
@@ -49,6 +50,10 @@ def words(pid):
         return ""
 
 
+def cgroup_parents():
+    return set(glob.glob(CGROUPS + "/tranche") + glob.glob(CGROUPS + "/*/tranche"))
+
+
 class Traces:
     """What to look for once all is over: names, container ids, and processes as they ran."""
 
@@ -56,6 +61,7 @@ class Traces:
         self.names = [name]
         self.folders = folders
         self.processes = {}
+        self.parents = cgroup_parents()
 
     def note_process(self, pid):
         seen = process(pid)
@@ -107,6 +113,12 @@ class Traces:
                     yield "%s %s" % (what, os.path.join(folder, entry))
             folders[:] = [d for d in folders if not self.is_ours(d)]
 
+    def _empty_parents(self):
+        """Groups above the servers' own that were not there before and hold nothing now."""
+        for path in cgroup_parents() - self.parents:
+            if not any(os.path.isdir(os.path.join(path, d)) for d in os.listdir(path)):
+                yield "cgroup " + path
+
     def _rules(self):
         for tool in ("iptables-save", "ip6tables-save"):
             for line in lines_of([tool]):
@@ -115,7 +127,7 @@ class Traces:
 
     def find(self):
         found = list(self._containers()) + list(self._processes()) + list(self._mounts())
-        found += self._paths(CGROUPS, "cgroup")
+        found += list(self._paths(CGROUPS, "cgroup")) + list(self._empty_parents())
         for folder in self.folders:
             found += self._paths(folder, "left in")
         return found + list(self._rules())
