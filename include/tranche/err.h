@@ -14,6 +14,9 @@
 extern "C" {
 #endif
 
+/* The library is built with everything hidden but what is declared here. */
+#pragma GCC visibility push(default)
+
 enum tr_code {
 	TR_E_OK = 0,
 #define TR_ERR(name, exit_status, http_status, text) TR_E_##name,
@@ -39,6 +42,8 @@ int tr_code_exit_status(enum tr_code code);
 
 /* The status that an HTTP answer carries for a code; 500 for a number that is no code. */
 int tr_code_http_status(enum tr_code code);
+
+#pragma GCC visibility pop
 
 #ifdef __cplusplus
 }

@@ -22,6 +22,9 @@
 extern "C" {
 #endif
 
+/* The library is built with everything hidden but what is declared here. */
+#pragma GCC visibility push(default)
+
 /* The library's version, "0.1.0". */
 const char *tr_version(void);
 
@@ -293,6 +296,8 @@ struct tr_product {
 };
 /* A static table: what can be simulated. ret_n is how many. */
 const struct tr_product *tr_virtual_products(size_t *ret_n);
+
+#pragma GCC visibility pop
 
 #ifdef __cplusplus
 }

@@ -123,7 +123,8 @@ static bool is_image_known(const struct tr_spec *spec, const char *const *known,
 static int check_start(struct tr_stack_run *run, const struct tr_actions *actions,
 	const struct tr_action *action, struct tr_spec *spec, struct tr_err *err)
 {
-	if (tr_want_check(action->want, err) < 0 || check_port(action->want, actions, err) < 0 ||
+	if (tr_want_check(action->want, !tr_is_dry(run->change), err) < 0 ||
+		check_port(action->want, actions, err) < 0 ||
 		tr_stack_spec(run, action, /* with_port= */ false, spec, err) < 0)
 		return -(int)err->code;
 	return 0;
@@ -235,14 +236,15 @@ static bool was_begun(const struct tr_stack_run *run, const struct tr_want *want
 	return false;
 }
 
-/* A server that this run started and that has ended is a failure, not one to start again. */
-static int check_started(struct tr_stack_run *run, struct tr_err *err)
+/* A server that this run started and that has ended is a failure, not one to start again; with
+ * `all`, one that ran before, too. */
+static int check_alive(struct tr_stack_run *run, bool all, struct tr_err *err)
 {
 	for (size_t i = 0; i < run->wants.n; i++) {
 		const struct tr_want *want = &run->wants.v[i];
 		const struct tr_server *server = server_of(run, want);
 
-		if (!was_begun(run, want))
+		if (!all && !was_begun(run, want))
 			continue;
 		if (server && server->state == TR_SERVER_EXITED)
 			return has_died(run, want, server, err);
@@ -258,6 +260,7 @@ static int check_started(struct tr_stack_run *run, struct tr_err *err)
 struct waiting {
 	bool *ready;
 	size_t n_ready;
+	bool is_first; /* the first look: what ran before and answers is not worth a line */
 	int64_t began_ms, looked_ms;
 };
 
@@ -271,7 +274,7 @@ static int look_again(struct tr_stack_run *run, struct waiting *w, struct tr_err
 	tr_servers_done(&run->scene.servers);
 	run->scene.servers = servers;
 	w->looked_ms = tr_now_ms(&tr_clock_real);
-	return check_started(run, err);
+	return check_alive(run, /* all= */ true, err);
 }
 
 static bool is_alive(const struct tr_server *server)
@@ -290,9 +293,10 @@ static void probe(struct tr_stack_run *run, struct waiting *w)
 			continue;
 		w->ready[i] = true;
 		w->n_ready++;
-		tr_tell(run->change, TR_STEP_READY, want->who, NULL,
-			"http://127.0.0.1:%u after %.1f s", server->port,
-			(double)(tr_now_ms(&tr_clock_real) - w->began_ms) / 1000.0);
+		if (!was_begun(run, want) && w->is_first)
+			continue;
+		tr_tell(run->change, TR_STEP_READY, want->who, NULL, "http://127.0.0.1:%u",
+			server->port);
 	}
 }
 
@@ -321,6 +325,8 @@ static int wait_loop(struct tr_stack_run *run, struct waiting *w, struct tr_err 
 		int64_t now_ms = tr_now_ms(&tr_clock_real);
 		bool all_alive = true;
 
+		w->is_first = false;
+
 		if (tr_is_stopped(run->change))
 			return tr_fail(err, TR_E_INTERRUPTED, "interrupted while loading");
 		for (size_t i = 0; i < run->wants.n; i++)
@@ -339,6 +345,7 @@ static int wait_ready(struct tr_stack_run *run, struct tr_err *err)
 {
 	TR_AUTO_FREE char *room = calloc(run->wants.n + 1, sizeof(bool));
 	struct waiting w = { .ready = (bool *)room,
+		.is_first = true,
 		.began_ms = tr_now_ms(&tr_clock_real),
 		.looked_ms = tr_now_ms(&tr_clock_real) };
 
@@ -381,7 +388,7 @@ int tr_stack_apply(struct tr_stack_run *run, struct tr_err *err)
 		tr_scene_done(&run->scene);
 		tr_cards_done(&run->cards);
 		if (tr_stack_look(run->node, run->change, &run->scene, err) < 0 ||
-			check_started(run, err) < 0 || bind_servers(run, err) < 0 ||
+			check_alive(run, /* all= */ false, err) < 0 || bind_servers(run, err) < 0 ||
 			take_steps(run, round == 0, &settled, err) < 0)
 			return -(int)err->code;
 		if (tr_is_dry(run->change))

@@ -214,7 +214,7 @@ static int check_volume(const struct tr_want *want, const char *volume, struct t
 	return 0;
 }
 
-int tr_want_check(const struct tr_want *want, struct tr_err *err)
+int tr_want_check(const struct tr_want *want, bool make_cache, struct tr_err *err)
 {
 	const struct tr_model *model = want->model;
 
@@ -226,7 +226,7 @@ int tr_want_check(const struct tr_want *want, struct tr_err *err)
 	for (size_t i = 0; i < model->volumes.n; i++)
 		if (check_volume(want, model->volumes.v[i], err) < 0)
 			return -(int)err->code;
-	if (model->cache && tr_mkdir_p(model->cache, 0755, err) < 0)
+	if (make_cache && model->cache && tr_mkdir_p(model->cache, 0755, err) < 0)
 		return tr_wrap(err, "%s: cache", want->who);
 	return 0;
 }

@@ -67,5 +67,5 @@ int tr_spec_make(const struct tr_node *node, const struct tr_want *want,
 void tr_spec_done(struct tr_spec *spec);
 
 /* The model's files, env_file and the hosts of volumes are there; INVALID or NOT_FOUND with the
- * place in the stack file. The cache folder is made. */
-int tr_want_check(const struct tr_want *want, struct tr_err *err);
+ * place in the stack file. With make_cache, the cache folder is made. */
+int tr_want_check(const struct tr_want *want, bool make_cache, struct tr_err *err);

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/err.h"
+#include "base/fs.h"
+#include "core/store.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+static char dir[64];
+
+static int room_open(void **state)
+{
+	(void)state;
+	snprintf(dir, sizeof(dir), "/tmp/tranche-test-XXXXXX");
+	if (!mkdtemp(dir))
+		return -1;
+	return setenv("TRANCHE_STATE_DIR", dir, 1);
+}
+
+static int room_close(void **state)
+{
+	struct tr_err err = { 0 };
+
+	(void)state;
+	return tr_rm_tree(dir, &err);
+}
+
+static struct tr_row row_at(const char *gpu, uint32_t start, const char *stack)
+{
+	struct tr_row row = { .start = start, .size = 2, .profile_id = 14 };
+
+	snprintf(row.gpu_uuid, sizeof(row.gpu_uuid), "%s", gpu);
+	snprintf(row.profile, sizeof(row.profile), "2g.20gb");
+	snprintf(row.stack, sizeof(row.stack), "%s", stack);
+	snprintf(row.model, sizeof(row.model), "%s", *stack ? "chat" : "");
+	return row;
+}
+
+static void reading_makes_no_file(void **state)
+{
+	TR_AUTO(tr_store_closep) struct tr_store *store = NULL;
+	TR_AUTO_FREE char *path = NULL;
+	struct tr_rows rows = { 0 };
+	struct tr_err err = { 0 };
+
+	(void)state;
+	assert_int_equal(tr_store_open(&store, &err), 0);
+	assert_int_equal(tr_store_rows(store, "n", &rows, &err), 0);
+	assert_int_equal(rows.n, 0);
+	assert_true(asprintf(&path, "%s/tranche.db", dir) > 0);
+	assert_false(tr_is_file(path));
+}
+
+static void rows_come_back_as_written_each_node_its_own(void **state)
+{
+	TR_AUTO(tr_store_closep) struct tr_store *store = NULL, *other = NULL;
+	struct tr_row rows[2] = { row_at("GPU-a", 4, "demo"), row_at("GPU-a", 0, "") };
+	TR_AUTO(tr_rows_done) struct tr_rows got = { 0 };
+	struct tr_err err = { 0 };
+
+	(void)state;
+	assert_int_equal(tr_store_open(&other, &err), 0); /* before there is a file */
+	assert_int_equal(tr_store_open(&store, &err), 0);
+	assert_int_equal(tr_store_rows_put(store, "n", rows, 2, &err), 0);
+	rows[0].is_cut = true;
+	rows[0].replica = 3;
+	assert_int_equal(tr_store_rows_put(store, "n", rows, 1, &err), 0);
+	rows[0] = row_at("GPU-a", 0, "else");
+	assert_int_equal(tr_store_rows_put(store, "m", rows, 1, &err), 0);
+	assert_int_equal(tr_store_rows(other, "n", &got, &err), 0);
+	assert_int_equal(got.n, 2);
+	assert_int_equal(got.v[0].start, 0);
+	assert_string_equal(got.v[0].stack, "");
+	assert_false(got.v[0].is_cut);
+	assert_int_equal(got.v[1].start, 4);
+	assert_string_equal(got.v[1].gpu_uuid, "GPU-a");
+	assert_string_equal(got.v[1].profile, "2g.20gb");
+	assert_string_equal(got.v[1].model, "chat");
+	assert_int_equal(got.v[1].profile_id, 14);
+	assert_int_equal(got.v[1].replica, 3);
+	assert_true(got.v[1].is_cut);
+	tr_rows_done(&got);
+	assert_int_equal(tr_store_row_drop(store, "n", "GPU-a", 0, &err), 0);
+	assert_int_equal(tr_store_row_drop(store, "n", "GPU-a", 6, &err), 0);
+	assert_int_equal(tr_store_rows(store, "n", &got, &err), 0);
+	assert_int_equal(got.n, 1);
+	tr_rows_done(&got);
+	assert_int_equal(tr_store_node_drop(store, "n", &err), 0);
+	assert_int_equal(tr_store_rows(store, "n", &got, &err), 0);
+	assert_int_equal(got.n, 0);
+	tr_rows_done(&got);
+	assert_int_equal(tr_store_rows(store, "m", &got, &err), 0);
+	assert_int_equal(got.n, 1);
+	assert_int_equal(tr_store_node_drop(store, "m", &err), 0);
+}
+
+static void stacks_are_kept_as_they_stood(void **state)
+{
+	TR_AUTO(tr_store_closep) struct tr_store *store = NULL;
+	TR_AUTO(tr_applied_done) struct tr_applied got = { 0 };
+	TR_AUTO_STRV names = { 0 };
+	struct tr_err err = { 0 };
+	struct tr_applied applied = {
+		.file = (char *)(uintptr_t) "/srv/a.yaml",
+		.text = (char *)(uintptr_t) "version: 1\n# it's\n",
+		.runtime = (char *)(uintptr_t) "podman",
+	};
+
+	(void)state;
+	assert_int_equal(tr_store_open(&store, &err), 0);
+	assert_int_equal(tr_store_stack_put(store, "n", "zeta", &applied, &err), 0);
+	assert_int_equal(tr_store_stack_put(store, "n", "alpha", &applied, &err), 0);
+	assert_int_equal(tr_store_stacks(store, "n", &names, &err), 0);
+	assert_int_equal(names.n, 2);
+	assert_string_equal(names.v[0], "alpha");
+	assert_int_equal(tr_store_stack_get(store, "n", "alpha", &got, &err), 0);
+	assert_string_equal(got.text, "version: 1\n# it's\n");
+	assert_string_equal(got.file, "/srv/a.yaml");
+	assert_string_equal(got.runtime, "podman");
+	assert_int_equal(tr_store_stack_drop(store, "n", "alpha", &err), 0);
+	tr_applied_done(&got);
+	assert_int_equal(tr_store_stack_get(store, "n", "alpha", &got, &err), -TR_E_NOT_FOUND);
+	assert_string_equal(err.msg, "there is no stack 'alpha' on node 'n'");
+	assert_int_equal(tr_store_node_drop(store, "n", &err), 0);
+}
+
+enum { WRITERS = 6, WRITES = 20 };
+
+/* Writers of different nodes hold no lock in common: the file itself must bear them. */
+static void many_may_make_and_write_the_file_at_once(void **state)
+{
+	struct tr_err err = { 0 };
+	pid_t pids[WRITERS];
+	TR_AUTO_FREE char *path = NULL;
+
+	(void)state;
+	assert_true(asprintf(&path, "%s/many", dir) > 0);
+	assert_int_equal(setenv("TRANCHE_STATE_DIR", path, 1), 0);
+	for (int i = 0; i < WRITERS; i++) {
+		pids[i] = fork();
+		assert_true(pids[i] >= 0);
+		if (pids[i] == 0) {
+			struct tr_store *store = NULL;
+			char node[8];
+			int bad = tr_store_open(&store, &err) < 0;
+
+			snprintf(node, sizeof(node), "n%d", i);
+			for (uint32_t w = 0; w < WRITES && !bad; w++) {
+				struct tr_row row = row_at("GPU-a", w, "");
+
+				bad = tr_store_rows_put(store, node, &row, 1, &err) < 0;
+			}
+			if (bad)
+				fprintf(stderr, "# %s\n", err.msg);
+			tr_store_close(store);
+			_exit(bad);
+		}
+	}
+	for (int i = 0; i < WRITERS; i++) {
+		int status = -1;
+
+		assert_int_equal(waitpid(pids[i], &status, 0), pids[i]);
+		assert_int_equal(status, 0);
+	}
+	for (int i = 0; i < WRITERS; i++) {
+		TR_AUTO(tr_store_closep) struct tr_store *store = NULL;
+		TR_AUTO(tr_rows_done) struct tr_rows rows = { 0 };
+		char node[8];
+
+		snprintf(node, sizeof(node), "n%d", i);
+		assert_int_equal(tr_store_open(&store, &err), 0);
+		assert_int_equal(tr_store_rows(store, node, &rows, &err), 0);
+		assert_int_equal(rows.n, WRITES);
+	}
+	assert_int_equal(setenv("TRANCHE_STATE_DIR", dir, 1), 0);
+}
+
+static void a_newer_or_broken_file_is_said_and_left(void **state)
+{
+	struct tr_store *store = NULL;
+	struct tr_err err = { 0 };
+	TR_AUTO_FREE char *room = NULL, *path = NULL;
+
+	(void)state;
+	assert_true(asprintf(&room, "%s/broken", dir) > 0);
+	assert_true(asprintf(&path, "%s/tranche.db", room) > 0);
+	assert_int_equal(mkdir(room, 0755), 0);
+	assert_int_equal(setenv("TRANCHE_STATE_DIR", room, 1), 0);
+	assert_int_equal(
+		tr_write_file(path, 0600, "this is no database at all, it is text", 38, &err), 0);
+	assert_int_equal(tr_store_open(&store, &err), -TR_E_IO);
+	assert_non_null(strstr(err.msg, path));
+	assert_int_equal(setenv("TRANCHE_STATE_DIR", dir, 1), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(reading_makes_no_file),
+		cmocka_unit_test(rows_come_back_as_written_each_node_its_own),
+		cmocka_unit_test(stacks_are_kept_as_they_stood),
+		cmocka_unit_test(many_may_make_and_write_the_file_at_once),
+		cmocka_unit_test(a_newer_or_broken_file_is_said_and_left),
+	};
+
+	return cmocka_run_group_tests(tests, room_open, room_close);
+}
