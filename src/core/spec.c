@@ -82,9 +82,7 @@ static int put_command(const struct tr_want *want, const struct tr_runtime *runt
 	vars.model = tr_buf_str(&model);
 	vars.is_file = want->model->model && tr_model_is_path(want->model->model);
 	vars.names = tr_buf_str(&names);
-	if (tr_engine_command(want->model, &vars, &spec->s.argv, err) < 0)
-		return tr_wrap(err, "model '%s'", want->model->name);
-	return 0;
+	return tr_engine_command(want->model, &vars, &spec->s.argv, err);
 }
 
 static int put_image(const struct tr_node *node, const struct tr_want *want, struct tr_spec *spec,

@@ -35,7 +35,8 @@ int tr_stack_run_init(struct tr_stack_run *run, struct tr_node *node,
 		.change = change,
 		.stack_name = stack_name,
 		.stack = stack,
-		.runtime = runtime };
+		.runtime = runtime,
+		.tells_kept = true };
 	if (stack && tr_wants_make(node, stack, runtime, &run->wants, err) < 0)
 		return -(int)err->code;
 	run->plans = calloc(run->wants.n + 1, sizeof(*run->plans));
@@ -178,7 +179,7 @@ int tr_stack_spec(struct tr_stack_run *run, const struct tr_action *action, bool
 			!slice || !slice->has_device || slice->profile_id != action->profile_id;
 		place.memory_mib = profile ? profile->memory_mib : 0;
 		if (place.is_planned)
-			snprintf(place.uuid, sizeof(place.uuid), "MIG-OF-%u:%u", action->gpu_idx,
+			snprintf(place.uuid, sizeof(place.uuid), "MIG-<%u:%u>", action->gpu_idx,
 				action->start);
 		else
 			snprintf(place.uuid, sizeof(place.uuid), "%s", slice->uuid);
@@ -211,7 +212,8 @@ static int step_start(struct tr_stack_run *run, const struct tr_action *action, 
 		run->runtime->describe(&spec.s, &command, err) < 0)
 		return tr_wrap(err, "start %s", action->want->who);
 	tr_tell(run->change, TR_STEP_START, action->want->who, tr_buf_str(&command),
-		"on %s, 127.0.0.1:%u", spec.place.uuid, spec.place.port);
+		"127.0.0.1:%u on %s", spec.place.port,
+		spec.place.is_planned ? "its new slice" : spec.place.uuid);
 	if (tr_is_dry(run->change))
 		return 0;
 	if (spec.place.is_planned)
@@ -307,7 +309,9 @@ int tr_stack_step(struct tr_stack_run *run, const struct tr_action *action, stru
 		return tr_fail(err, TR_E_INTERRUPTED, "interrupted");
 	switch (action->kind) {
 	case TR_STEP_KEPT:
-		tr_tell(run->change, TR_STEP_KEPT, action->want->who, NULL, "runs as it should");
+		if (run->tells_kept)
+			tr_tell(run->change, TR_STEP_KEPT, action->want->who, NULL,
+				"runs as it should");
 		return 0;
 	case TR_STEP_STOP:
 	case TR_STEP_CLEAN:

@@ -25,6 +25,7 @@ struct tr_stack_run {
 	struct tr_plan_want *plans;
 	struct tr_scene scene; /* as it was last read */
 	struct tr_cards cards; /* read again after a cut; n 0: stale */
+	bool tells_kept;       /* what runs as it should is worth a line */
 	bool stopped_any;      /* a server that ran before was stopped */
 	size_t n_begun, cap_begun;
 	struct tr_begun *begun;

@@ -236,7 +236,7 @@ static void whole_cards_are_picked_beside_slices(void **state)
 	scene_add_card(&scene, "a100-sxm4-80gb", true);
 	scene_add_card(&scene, "a100-sxm4-80gb", false);
 	expect(&scene, HEAD CHAT("whole") CODER("2g.20gb"),
-		"cut coder-0 2g.20gb 0:0, start chat-0 1, start coder-0 0:0");
+		"cut coder-0 2g.20gb 0:4, start chat-0 1, start coder-0 0:4");
 	expect(&scene, HEAD CHAT("whole") CODER("whole"),
 		"mig off 0, start chat-0 1, start coder-0 0");
 }
