@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Finding a command by its words, and the nearest when there is none. */
 #include "base/err.h"
+#include "base/near.h"
 #include "cli/help.h"
-#include "cli/near.h"
 
 #include <string.h>
 

@@ -3,7 +3,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
-#include "cli/near.h"
+#include "base/near.h"
 
 #include <errno.h>
 #include <stdio.h>

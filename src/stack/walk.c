@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/err.h"
+#include "base/near.h"
 #include "stack/stack_priv.h"
 
 #include <stdio.h>
 #include <string.h>
-
-enum { MAX_KEY = 32 }; /* longest key that a suggestion is sought for */
 
 static const char *name_of(const char *file)
 {
@@ -89,64 +88,23 @@ struct tr_shown tr_stack__shown(const char *text)
 
 /* --- Unknown keys --- */
 
-static size_t least(size_t a, size_t b)
-{
-	return a < b ? a : b;
-}
-
-/* How many letters to change, add, drop or swap to come from a to b; both short. */
-static size_t distance(const char *a, const char *b)
-{
-	size_t d[MAX_KEY + 1][MAX_KEY + 1], n = strlen(a), m = strlen(b);
-
-	for (size_t i = 0; i <= n; i++)
-		for (size_t j = 0; j <= m; j++) {
-			if (i == 0 || j == 0) {
-				d[i][j] = i + j;
-				continue;
-			}
-			d[i][j] = least(d[i - 1][j], d[i][j - 1]) + 1;
-			d[i][j] = least(d[i][j], d[i - 1][j - 1] + (a[i - 1] != b[j - 1]));
-			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
-				d[i][j] = least(d[i][j], d[i - 2][j - 2] + 1);
-		}
-	return d[n][m];
-}
-
-/* The allowed key that is a typing error away, or that was not typed to its end; NULL when none
- * is near. */
-static const char *nearest(const struct tr_key *keys, const char *typed)
-{
-	const char *best = NULL;
-	size_t best_distance = 3;
-
-	if (strlen(typed) > MAX_KEY)
-		return NULL;
-	for (; keys->name; keys++) {
-		bool is_start =
-			strlen(typed) >= 3 && strncmp(keys->name, typed, strlen(typed)) == 0;
-		size_t far = is_start ? 1 : distance(typed, keys->name);
-
-		if (far < best_distance && far < strlen(keys->name) - 1) {
-			best = keys->name;
-			best_distance = far;
-		}
-	}
-	return best;
-}
-
 static int unknown_key(const struct tr_reader *r, const struct tr_key *keys,
 	const struct tr_node *value, struct tr_err *err)
 {
 	TR_AUTO_BUF list = { 0 };
-	const char *near = nearest(keys, value->key);
+	TR_AUTO_BUF meant = { 0 };
+	struct tr_near near = { .wrong = value->key };
 
-	for (const struct tr_key *key = keys; key->name; key++)
+	for (const struct tr_key *key = keys; key->name; key++) {
 		tr_buf_addf(&list, "%s%s", key == keys ? "" : ", ", key->name);
+		tr_near_offer(&near, key->name, strlen(key->name));
+	}
+	for (size_t i = 0; i < near.n; i++)
+		tr_buf_addf(&meant, "%s'%s'", i ? " or " : ", did you mean ", near.v[i]);
 	return tr_stack__fail(r->stack->file, value->key_at, err,
-		"unknown key '%s'%s%s%s%s%s; allowed: %s", TR_SHOWN(value->key),
-		*r->where ? " in " : "", r->where, near ? ", did you mean '" : "", near ? near : "",
-		near ? "'?" : "", tr_buf_str(&list));
+		"unknown key '%s'%s%s%s%s; allowed: %s", TR_SHOWN(value->key),
+		*r->where ? " in " : "", r->where, tr_buf_str(&meant), near.n ? "?" : "",
+		tr_buf_str(&list));
 }
 
 /* --- The walk --- */

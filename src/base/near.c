@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cli/near.h"
+#include "base/near.h"
 
 #include <stdbool.h>
 #include <string.h>
@@ -54,7 +54,7 @@ static unsigned effective_distance(const char *wrong, const char *name, size_t n
 /* Half of a short word may be wrong, a third of a longer one. */
 static bool is_near(const char *wrong, unsigned distance)
 {
-	size_t len = strlen(wrong);
+	size_t len = strnlen(wrong, MAX_LEN);
 
 	return distance <= (len <= 4 ? len / 2 : len / 3);
 }

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "cli/near.h"
+#include "base/near.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -77,7 +77,12 @@ static void a_slip_finds_its_name(void **state)
 
 static void what_is_far_off_finds_nothing(void **state)
 {
+	char word[500];
+
 	(void)state;
+	memset(word, 'x', sizeof(word));
+	word[sizeof(word) - 1] = '\0';
+	assert_int_equal(nearest(word).n, 0);
 	assert_int_equal(nearest("xyzzy").n, 0);
 	assert_int_equal(nearest("kubernetes").n, 0);
 	assert_int_equal(nearest("q").n, 0);
