@@ -4,8 +4,9 @@
  *
  *	RUN/virtual/NAME/		(RUN: /run/tranche; a user's own without root)
  *		lib/libnvidia-ml.so.1	the node's driver library; also as libnvidia-ml.so
- *		state/node		the state: a snapshot (base/snapshot.h) of struct
- *tr_sim_node lock			flock of the writers; outside state/, which guests can see
+ *		state/node		the state: base/snapshot.h of a struct tr_sim_node
+ *		lock			flock of its writers; outside state/, which guests see
+ *		change.lock		flock of whoever cuts slices or starts servers (core)
  *		views/MIG-<uuid>	one file a slice: being given it is being allowed to see it
  *		views/GPU-<uuid>	the same for a whole card
  *		var			link to VAR/virtual/NAME, since the library knows no VAR

@@ -189,16 +189,23 @@ const char *tr_node_driver(const struct tr_node *node)
 
 enum { LOCK_POLL_MS = 50 };
 
+/* A virtual node's lies in its folder, and goes with it. */
+static int lock_path(const struct tr_node *node, char *ret, struct tr_err *err)
+{
+	if (node->is_virtual)
+		return tr_sim_node_path(node->name, "change.lock", ret, err);
+	if (tr_run_dir(ret, err) < 0 || tr_mkdir_p(ret, 0755, err) < 0)
+		return -(int)err->code;
+	return tr_path_join(ret, TR_NODE_HARDWARE ".lock", ret, err);
+}
+
 int tr_node__lock(
 	struct tr_node *node, const struct tr_change *change, int *ret_fd, struct tr_err *err)
 {
-	char dir[PATH_MAX], path[PATH_MAX];
-	TR_AUTO_BUF file = { 0 };
+	char path[PATH_MAX];
 	bool told = false;
 
-	tr_buf_addf(&file, "%s.lock", node->name);
-	if (tr_buf_ok(&file, err) < 0 || tr_run_dir(dir, err) < 0 ||
-		tr_mkdir_p(dir, 0755, err) < 0 || tr_path_join(dir, file.s, path, err) < 0)
+	if (lock_path(node, path, err) < 0)
 		return -(int)err->code;
 	/* Tried again and again, not waited for: Ctrl-C must get through. */
 	while (tr_lock_file(path, /* wait= */ false, ret_fd, err) < 0) {
