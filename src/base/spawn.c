@@ -108,6 +108,12 @@ static void drain(int fds[2], struct tr_buf *bufs[2])
 int tr_run(const struct tr_strv *argv, const struct tr_strv *env, struct tr_buf *ret_out,
 	struct tr_buf *ret_errout, int *ret_status, struct tr_err *err)
 {
+	return tr_run_in(NULL, argv, env, ret_out, ret_errout, ret_status, err);
+}
+
+int tr_run_in(const char *dir, const struct tr_strv *argv, const struct tr_strv *env,
+	struct tr_buf *ret_out, struct tr_buf *ret_errout, int *ret_status, struct tr_err *err)
+{
 	TR_AUTO_FREE char *program = NULL;
 	TR_AUTO_CLOSE int out_r = -1, out_w = -1, err_r = -1, err_w = -1;
 	struct tr_buf *bufs[2] = { ret_out, ret_errout };
@@ -136,6 +142,8 @@ int tr_run(const struct tr_strv *argv, const struct tr_strv *env, struct tr_buf 
 		return tr_fail(err, TR_E_NO_MEMORY, "run '%s': out of memory", argv->v[0]);
 
 	posix_spawn_file_actions_init(&actions);
+	if (dir)
+		posix_spawn_file_actions_addchdir_np(&actions, dir);
 	posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
 	posix_spawn_file_actions_adddup2(&actions, out_w, 1);
 	posix_spawn_file_actions_adddup2(&actions, err_w, 2);

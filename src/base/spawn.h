@@ -20,5 +20,9 @@ struct tr_err;
 int tr_run(const struct tr_strv *argv, const struct tr_strv *env, struct tr_buf *ret_out,
 	struct tr_buf *ret_errout, int *ret_status, struct tr_err *err);
 
+/* The same in another working folder; NULL: in ours. */
+int tr_run_in(const char *dir, const struct tr_strv *argv, const struct tr_strv *env,
+	struct tr_buf *ret_out, struct tr_buf *ret_errout, int *ret_status, struct tr_err *err);
+
 /* The full path of a program on PATH, or NULL; the caller's. */
 char *tr_which(const char *program);

@@ -1,0 +1,508 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The podman runtime: one container a server, known by its labels.
+ *
+ * Podman is run in the server's folder. conmon inherits that as its working folder, which does
+ * two things for us: conmon leaves its file "oom" there (in whatever folder it stands otherwise,
+ * with nothing said by `inspect` on cgroup version 1), and a podman or conmon of this container
+ * that is still at work, even one that a killed tranche left behind, is found by it.
+ */
+#include "run/podman.h"
+
+#include "base/err.h"
+#include "base/fs.h"
+#include "base/spawn.h"
+#include "run/cgroup.h"
+#include "run/run_priv.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { MIN_MAJOR = 4, MIN_MINOR = 1, SETTLE_MS = 10000, POLL_MS = 20, ROUNDS_TO_REMOVE = 20, EXIT_KILLED = 137 };
+
+/* The last line of what podman said, without its "Error: ". */
+static void add_reason(struct tr_buf *said, struct tr_buf *ret)
+{
+	const char *line;
+
+	while (said->len && strchr("\n ", said->s[said->len - 1]))
+		said->s[--said->len] = '\0';
+	line = strrchr(tr_buf_str(said), '\n');
+	line = line ? line + 1 : tr_buf_str(said);
+	if (strncmp(line, "Error: ", 7) == 0)
+		line += 7;
+	tr_buf_puts(ret, *line ? line : "it said nothing");
+}
+
+/* Runs podman; a status other than 0 is an error with podman's own words. */
+static int podman(const struct tr_strv *argv, struct tr_buf *ret_out, struct tr_err *err)
+{
+	TR_AUTO_BUF said = { 0 }, reason = { 0 };
+	int status;
+
+	if (tr_run(argv, NULL, ret_out, &said, &status, err) < 0)
+		return -(int)err->code;
+	if (status == 0)
+		return 0;
+	add_reason(&said, &reason);
+	return tr_fail(err, TR_E_IO, "podman: %s", tr_buf_str(&reason));
+}
+
+static int check(struct tr_err *err)
+{
+	TR_AUTO_FREE char *podman_path = tr_which("podman");
+	TR_AUTO_FREE char *runc_path = tr_which("runc");
+	TR_AUTO_STRV argv = { 0 };
+	TR_AUTO_BUF version = { 0 };
+	int major = 0, minor = 0;
+
+	if (!podman_path) {
+		tr_fail(err, TR_E_UNSUPPORTED, "podman is not installed");
+		return tr_hint(err, "apt-get install podman runc");
+	}
+	tr_strv_adds(&argv, "podman", "--version", NULL);
+	if (podman(&argv, &version, err) < 0)
+		return -(int)err->code;
+	if (sscanf(tr_buf_str(&version), "podman version %d.%d", &major, &minor) != 2 ||
+		major < MIN_MAJOR || (major == MIN_MAJOR && minor < MIN_MINOR))
+		return tr_fail(err, TR_E_UNSUPPORTED, "podman %d.%d is too old: %d.%d is needed",
+			major, minor, MIN_MAJOR, MIN_MINOR);
+	if (tr_podman__needs_runc() && !runc_path) {
+		tr_fail(err, TR_E_UNSUPPORTED,
+			"podman's runtime crun cannot work here: both versions of control groups "
+			"are mounted with controllers");
+		return tr_hint(err, "apt-get install runc");
+	}
+	return 0;
+}
+
+static int has_image(const char *image, bool *ret, struct tr_err *err)
+{
+	TR_AUTO_STRV argv = { 0 };
+	TR_AUTO_BUF said = { 0 };
+	int status;
+
+	tr_podman__begin(&argv);
+	tr_strv_adds(&argv, "image", "exists", image, NULL);
+	if (tr_run(&argv, NULL, NULL, &said, &status, err) < 0)
+		return -(int)err->code;
+	if (status > 1)
+		return tr_fail(err, TR_E_IO, "podman: cannot look for image '%s': %s", image,
+			tr_buf_str(&said));
+	*ret = status == 0;
+	return 0;
+}
+
+static bool is_local(const char *image)
+{
+	return strncmp(image, "localhost/", 10) == 0;
+}
+
+static bool needs_pull(const struct tr_server_spec *spec)
+{
+	struct tr_err ignored;
+	bool there = true;
+
+	return has_image(spec->image, &there, &ignored) == 0 && !there && !is_local(spec->image);
+}
+
+static int pull(const char *image, struct tr_err *err)
+{
+	TR_AUTO_STRV argv = { 0 };
+
+	tr_podman__begin(&argv);
+	tr_strv_adds(&argv, "pull", "-q", image, NULL);
+	if (podman(&argv, NULL, err) == 0)
+		return 0;
+	err->code = TR_E_NOT_FOUND;
+	tr_wrap(err, "pull image '%s'", image);
+	return tr_hint(err, "podman pull %s", image);
+}
+
+/* Podman would find out after the slices have been cut. */
+static int check_mounts(const struct tr_server_spec *spec, struct tr_err *err)
+{
+	for (size_t i = 0; i < spec->mounts.n; i++) {
+		TR_AUTO_BUF host = { 0 };
+
+		tr_buf_add(&host, spec->mounts.v[i], strcspn(spec->mounts.v[i], ":"));
+		if (tr_buf_ok(&host, err) < 0)
+			return -(int)err->code;
+		if (access(tr_buf_str(&host), F_OK) < 0)
+			return tr_fail_errno(err, errno, "mount '%s'", tr_buf_str(&host));
+	}
+	return 0;
+}
+
+static int prepare(const struct tr_server_spec *spec, struct tr_err *err)
+{
+	TR_AUTO_STRV env = { 0 };
+	bool there = false;
+
+	if (!spec->image)
+		return tr_fail(err, TR_E_INVALID, "'%s' names no image", spec->name);
+	if (spec->env_file && tr_run__env_file(spec->env_file, &env, err) < 0)
+		return -(int)err->code;
+	if (check_mounts(spec, err) < 0 || has_image(spec->image, &there, err) < 0)
+		return -(int)err->code;
+	if (there)
+		return 0;
+	if (!is_local(spec->image))
+		return pull(spec->image, err);
+	tr_fail(err, TR_E_NOT_FOUND, "there is no image '%s' on this machine", spec->image);
+	return tr_hint(err, "podman build -t %s FOLDER", spec->image);
+}
+
+/* DIR/env: what must not stand in podman's own environment. Path "" when there is none. */
+static int write_env(const struct tr_server_spec *spec, char path[PATH_MAX], struct tr_err *err)
+{
+	TR_AUTO_BUF text = { 0 };
+
+	for (size_t i = 0; i < spec->env.n; i++) {
+		const char *entry = spec->env.v[i];
+
+		if (!tr_podman__is_env_for_file(entry))
+			continue;
+		if (strchr(entry, '\n'))
+			return tr_fail(err, TR_E_INVALID,
+				"the value of '%.*s' holds a line break, which podman cannot take",
+				(int)strcspn(entry, "="), entry);
+		tr_buf_addf(&text, "%s\n", entry);
+	}
+	path[0] = '\0';
+	if (!text.len)
+		return tr_buf_ok(&text, err);
+	if (tr_buf_ok(&text, err) < 0 || tr_run__path(spec->name, "env", path, err) < 0)
+		return -(int)err->code;
+	return tr_write_file(path, 0600, text.s, text.len, err);
+}
+
+static int run_container(const struct tr_server_spec *spec, struct tr_err *err)
+{
+	TR_AUTO_STRV argv = { 0 }, env = { 0 };
+	TR_AUTO_BUF said = { 0 }, reason = { 0 };
+	char dir[PATH_MAX], env_path[PATH_MAX];
+	int r, status = 0;
+
+	if (tr_run__path(spec->name, "", dir, err) < 0 || write_env(spec, env_path, err) < 0)
+		return -(int)err->code;
+	tr_podman__run(spec, env_path[0] ? env_path : NULL, &argv);
+	for (size_t i = 0; i < spec->env.n; i++)
+		if (!tr_podman__is_env_for_file(spec->env.v[i]))
+			tr_strv_add(&env, spec->env.v[i]);
+	r = tr_strv_ok(&env, err);
+	if (r == 0)
+		r = tr_run_in(dir, &argv, &env, NULL, &said, &status, err);
+	if (env_path[0])
+		unlink(env_path);
+	if (r < 0 || status == 0)
+		return r;
+	if (strstr(tr_buf_str(&said), "already in use"))
+		return tr_fail(err, TR_E_EXISTS, "there is a container '%s' already", spec->name);
+	add_reason(&said, &reason);
+	return tr_fail(
+		err, TR_E_SERVER, "podman cannot start '%s': %s", spec->name, tr_buf_str(&reason));
+}
+
+static int stop(const char *name, int64_t grace_ms, const char *keep_log, struct tr_err *err);
+
+static int start(const struct tr_server_spec *spec, struct tr_err *err)
+{
+	struct tr_err ignored;
+	int r;
+
+	if (tr_run__claim(spec, "podman", NULL, err) < 0)
+		return -(int)err->code;
+	if (tr_podman__owns_cgroups())
+		tr_cgroup_make_parents(spec->name);
+	r = run_container(spec, err);
+	if (r == -TR_E_EXISTS)
+		tr_run__unclaim(spec->name, &ignored);
+	else if (r < 0)
+		stop(spec->name, 0, NULL, &ignored);
+	return r;
+}
+
+static enum tr_server_state state_of(const char *word)
+{
+	static const char *const living[] = { "running", "paused", "stopping" };
+	static const char *const unborn[] = { "created", "configured", "initialized" };
+
+	for (size_t i = 0; i < TR_COUNT(living); i++)
+		if (strcmp(word, living[i]) == 0)
+			return TR_SERVER_RUNNING;
+	for (size_t i = 0; i < TR_COUNT(unborn); i++)
+		if (strcmp(word, unborn[i]) == 0)
+			return TR_SERVER_CREATED;
+	return TR_SERVER_EXITED;
+}
+
+static const char *text_of(const json_t *json, const char *key)
+{
+	const char *text = json_string_value(json_object_get(json, key));
+
+	return text ? text : "";
+}
+
+static bool has_oom_file(const char *name)
+{
+	struct tr_err ignored;
+	char path[PATH_MAX];
+
+	return tr_run__path(name, "oom", path, &ignored) == 0 && access(path, F_OK) == 0;
+}
+
+/* One row of `podman ps --format json`. */
+static void read_row(const json_t *row, struct tr_server *ret)
+{
+	const json_t *labels = json_object_get(row, "Labels");
+	const char *name = json_string_value(json_array_get(json_object_get(row, "Names"), 0));
+	json_int_t started = json_integer_value(json_object_get(row, "StartedAt"));
+
+	*ret = (struct tr_server){
+		.name = strdup(name ? name : ""),
+		.node = strdup(text_of(labels, "tranche.node")),
+		.stack = strdup(text_of(labels, "tranche.stack")),
+		.model = strdup(text_of(labels, "tranche.model")),
+		.slice_uuid = strdup(text_of(labels, "tranche.slice")),
+		.config_hash = strdup(text_of(labels, "tranche.hash")),
+		.replica = (uint32_t)strtoul(text_of(labels, "tranche.replica"), NULL, 10),
+		.port = (uint16_t)strtoul(text_of(labels, "tranche.port"), NULL, 10),
+		.runtime = &tr_runtime_podman,
+		.state = state_of(text_of(row, "State")),
+		/* Without root, version 1 gives podman no control groups. */
+		.limits_enforced = geteuid() == 0 || tr_cgroup_is_v2(),
+		.started_unix_ms = started > 0 ? started * 1000 : 0,
+	};
+	if (ret->state == TR_SERVER_RUNNING) {
+		ret->pid = (pid_t)json_integer_value(json_object_get(row, "Pid"));
+		ret->cgroup = tr_run__proc_cgroup(ret->pid);
+	} else if (ret->state == TR_SERVER_EXITED) {
+		ret->exit_code = (int)json_integer_value(json_object_get(row, "ExitCode"));
+		ret->oom_killed = has_oom_file(name ? name : "");
+	}
+}
+
+/* What podman itself knows of a kill, where conmon left no file. */
+static void ask_oom(struct tr_server *server)
+{
+	TR_AUTO_STRV argv = { 0 };
+	TR_AUTO_BUF answer = { 0 };
+	struct tr_err ignored;
+
+	if (server->exit_code != EXIT_KILLED || server->oom_killed)
+		return;
+	tr_podman__begin(&argv);
+	tr_strv_adds(&argv, "inspect", "--type", "container", "--format", "{{.State.OOMKilled}}",
+		server->name, NULL);
+	if (podman(&argv, &answer, &ignored) == 0)
+		server->oom_killed = strncmp(tr_buf_str(&answer), "true", 4) == 0;
+}
+
+static int list_containers(struct tr_servers *ret, struct tr_err *err)
+{
+	TR_AUTO_STRV argv = { 0 };
+	TR_AUTO_BUF text = { 0 };
+	json_error_t why;
+	json_t *rows, *row;
+	size_t i;
+	int r = 0;
+
+	tr_podman__begin(&argv);
+	tr_strv_adds(&argv, "ps", "-a", "--no-trunc", "--filter", "label=tranche.node", "--format",
+		"json", NULL);
+	if (podman(&argv, &text, err) < 0)
+		return -(int)err->code;
+	rows = json_loadb(tr_buf_str(&text), text.len, 0, &why);
+	if (!json_is_array(rows)) {
+		json_decref(rows);
+		return tr_fail(err, TR_E_IO, "podman ps: its answer cannot be read: %s", why.text);
+	}
+	json_array_foreach (rows, i, row) {
+		struct tr_server server;
+
+		read_row(row, &server);
+		if (server.state == TR_SERVER_EXITED)
+			ask_oom(&server);
+		r = tr_run__add_server(ret, &server, err);
+		if (r < 0)
+			break;
+	}
+	json_decref(rows);
+	return r;
+}
+
+static bool is_listed(const struct tr_servers *servers, const char *name)
+{
+	for (size_t i = 0; i < servers->n; i++)
+		if (strcmp(servers->v[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+/* Folders first: a container that appears later has its folder already, one that goes later
+ * leaves it behind for a moment. A folder without a container is a start that was cut off. */
+static int list(struct tr_servers *ret, struct tr_err *err)
+{
+	TR_AUTO_FREE char *podman_path = tr_which("podman");
+	TR_AUTO_STRV names = { 0 };
+
+	if (tr_run__folders("podman", &names, err) < 0)
+		return -(int)err->code;
+	if (podman_path && list_containers(ret, err) < 0)
+		return -(int)err->code;
+	for (size_t i = 0; i < names.n; i++) {
+		struct tr_server server;
+		struct tr_err gone;
+
+		if (is_listed(ret, names.v[i]) || tr_run__read_spec(names.v[i], &server, &gone) < 0)
+			continue;
+		server.runtime = &tr_runtime_podman;
+		if (tr_run__add_server(ret, &server, err) < 0)
+			return -(int)err->code;
+	}
+	return 0;
+}
+
+/* NOT_FOUND when there is no such container. */
+static int log_of(const char *name, struct tr_log *ret, struct tr_err *err)
+{
+	TR_AUTO_STRV argv = { 0 };
+	TR_AUTO_BUF text = { 0 };
+	long writer = 0;
+	int at = 0;
+
+	tr_podman__begin(&argv);
+	tr_strv_adds(&argv, "inspect", "--type", "container", "--format",
+		"{{.State.ConmonPid}} {{.HostConfig.LogConfig.Path}}", name, NULL);
+	if (podman(&argv, &text, err) < 0) {
+		if (strstr(err->msg, "no such container"))
+			return tr_fail(err, TR_E_NOT_FOUND, "there is no container '%s'", name);
+		return -(int)err->code;
+	}
+	*ret = (struct tr_log){ .form = TR_LOG_CRI };
+	if (sscanf(tr_buf_str(&text), "%ld %n", &writer, &at) != 1 || text.s[at] != '/' ||
+		text.len - (size_t)at >= sizeof(ret->path))
+		return tr_fail(err, TR_E_IO, "podman does not say where the log of '%s' is", name);
+	ret->writer = (pid_t)writer;
+	snprintf(
+		ret->path, sizeof(ret->path), "%.*s", (int)strcspn(text.s + at, "\n"), text.s + at);
+	return 0;
+}
+
+static int end_container(const char *name, int64_t grace_ms, const char *keep_log,
+	const struct tr_log *log, struct tr_err *err)
+{
+	TR_AUTO_STRV stop_argv = { 0 }, rm_argv = { 0 };
+	struct tr_err ignored;
+
+	if (log) {
+		tr_podman__begin(&stop_argv);
+		tr_strv_adds(&stop_argv, "stop", "--ignore", "-t", NULL);
+		tr_strv_addf(&stop_argv, "%lld", (long long)(grace_ms + 999) / 1000);
+		tr_strv_add(&stop_argv, name);
+		/* A container that was never started cannot be stopped; it can be removed. */
+		podman(&stop_argv, NULL, &ignored);
+		if (keep_log && tr_run__log_keep(log, keep_log, err) < 0)
+			return tr_wrap(err, "keep the log");
+	}
+	tr_podman__begin(&rm_argv);
+	/* With the volumes that the image asked for; nobody would find them again. */
+	tr_strv_adds(&rm_argv, "rm", "-f", "-v", "--ignore", "-t", "0", name, NULL);
+	return podman(&rm_argv, NULL, err);
+}
+
+/* Waits for conmon, its cleanup, and a `podman run` that a killed tranche left behind. What that one
+ * still makes is removed, too: conmon would stay in the folder otherwise. */
+static int settle(const char *name, struct tr_err *err)
+{
+	int64_t until = tr_now_ms(&tr_clock_real) + SETTLE_MS;
+	char dir[PATH_MAX];
+
+	if (tr_run__path(name, "", dir, err) < 0)
+		return -(int)err->code;
+	for (int round = 1; tr_run__proc_in_folder(dir) > 0; round++) {
+		if (tr_now_ms(&tr_clock_real) >= until)
+			return tr_fail(err, TR_E_BUSY, "podman is still at work in '%s'", dir);
+		tr_sleep_ms(&tr_clock_real, POLL_MS);
+		if (round % ROUNDS_TO_REMOVE == 0 &&
+			end_container(name, 0, NULL, NULL, err) < 0)
+			return -(int)err->code;
+	}
+	while (tr_podman__owns_cgroups() && tr_cgroup_remove(name, err) < 0) {
+		if (tr_now_ms(&tr_clock_real) >= until)
+			return -(int)err->code;
+		tr_sleep_ms(&tr_clock_real, POLL_MS);
+	}
+	return 0;
+}
+
+static int stop(const char *name, int64_t grace_ms, const char *keep_log, struct tr_err *err)
+{
+	TR_AUTO_FREE char *podman_path = tr_which("podman");
+	struct tr_log log;
+	char dir[PATH_MAX];
+	int there;
+
+	if (tr_run__path(name, "", dir, err) < 0)
+		return -(int)err->code;
+	if (tr_is_dir(dir) && !tr_run__is_of(name, "podman"))
+		return 0;
+	if (podman_path) {
+		there = log_of(name, &log, err);
+		if ((there < 0 && there != -TR_E_NOT_FOUND) ||
+			end_container(name, grace_ms, keep_log, there == 0 ? &log : NULL, err) < 0)
+			return tr_wrap(err, "stop '%s'", name);
+	}
+	if (settle(name, err) < 0)
+		return tr_wrap(err, "stop '%s'", name);
+	return tr_run__unclaim(name, err);
+}
+
+static int tail(const char *name, uint32_t n_lines, struct tr_buf *ret, struct tr_err *err)
+{
+	struct tr_log log;
+
+	if (log_of(name, &log, err) < 0)
+		return -(int)err->code;
+	return tr_run__log_tail(&log, n_lines, ret, err);
+}
+
+static int logs(const char *name, uint32_t n_lines, bool follow, const volatile int *stop_flag,
+	struct tr_err *err)
+{
+	struct tr_log log;
+
+	if (log_of(name, &log, err) < 0)
+		return -(int)err->code;
+	return tr_run__log_follow(&log, n_lines, follow, stop_flag, err);
+}
+
+static int describe(const struct tr_server_spec *spec, struct tr_buf *ret, struct tr_err *err)
+{
+	TR_AUTO_STRV argv = { 0 };
+
+	tr_podman__run(spec, NULL, &argv);
+	if (tr_strv_ok(&argv, err) < 0)
+		return -(int)err->code;
+	tr_strv_quote(&argv, ret);
+	tr_buf_puts(ret, "\n");
+	return tr_buf_ok(ret, err);
+}
+
+const struct tr_runtime tr_runtime_podman = {
+	.name = "podman",
+	.is_container = true,
+	.check = check,
+	.needs_pull = needs_pull,
+	.prepare = prepare,
+	.start = start,
+	.list = list,
+	.stop = stop,
+	.tail = tail,
+	.logs = logs,
+	.describe = describe,
+};

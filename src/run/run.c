@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "run/run_priv.h"
+
+#include "base/err.h"
+
+#include <string.h>
+
+static const struct tr_runtime *const runtimes[] = { &tr_runtime_podman, &tr_runtime_process };
+
+void tr_run__server_done(struct tr_server *server)
+{
+	free(server->name);
+	free(server->node);
+	free(server->stack);
+	free(server->model);
+	free(server->slice_uuid);
+	free(server->config_hash);
+	free(server->cgroup);
+	*server = (struct tr_server){ 0 };
+}
+
+void tr_servers_done(struct tr_servers *servers)
+{
+	for (size_t i = 0; i < servers->n; i++)
+		tr_run__server_done(&servers->v[i]);
+	free(servers->v);
+	*servers = (struct tr_servers){ 0 };
+}
+
+int tr_run__add_server(struct tr_servers *list, struct tr_server *server, struct tr_err *err)
+{
+	struct tr_server *grown = NULL;
+
+	if (server->name && server->node && server->stack && server->model && server->slice_uuid &&
+		server->config_hash)
+		grown = realloc(list->v, (list->n + 1) * sizeof(*grown));
+	if (!grown) {
+		tr_run__server_done(server);
+		return tr_fail(err, TR_E_NO_MEMORY, "list servers: out of memory");
+	}
+	list->v = grown;
+	list->v[list->n++] = *server;
+	*server = (struct tr_server){ 0 };
+	return 0;
+}
+
+static int pick_by_name(const char *name, const struct tr_runtime **ret, struct tr_err *err)
+{
+	TR_AUTO_BUF known = { 0 };
+
+	for (size_t i = 0; i < TR_COUNT(runtimes); i++) {
+		if (strcmp(name, runtimes[i]->name) == 0) {
+			if (runtimes[i]->check(err) < 0)
+				return -(int)err->code;
+			*ret = runtimes[i];
+			return 0;
+		}
+		tr_buf_addf(&known, "%s%s", i ? ", " : "", runtimes[i]->name);
+	}
+	return tr_fail(err, TR_E_INVALID, "there is no runtime '%.50s'; there are %s", name,
+		tr_buf_str(&known));
+}
+
+int tr_runtime_pick(const char *name, const struct tr_runtime **ret, struct tr_err *err)
+{
+	struct tr_err first = { 0 };
+
+	if (name)
+		return pick_by_name(name, ret, err);
+	for (size_t i = 0; i < TR_COUNT(runtimes); i++) {
+		struct tr_err *why = i == 0 ? &first : err;
+
+		if (runtimes[i]->check(why) == 0) {
+			*ret = runtimes[i];
+			return 0;
+		}
+	}
+	*err = first;
+	return tr_wrap(err, "no runtime can be used here");
+}
+
+int tr_servers_list(struct tr_servers *ret, struct tr_err *err)
+{
+	struct tr_servers all = { 0 };
+
+	for (size_t i = 0; i < TR_COUNT(runtimes); i++) {
+		if (runtimes[i]->list(&all, err) < 0) {
+			tr_servers_done(&all);
+			return tr_wrap(err, "list the servers of %s", runtimes[i]->name);
+		}
+	}
+	*ret = all;
+	return 0;
+}
