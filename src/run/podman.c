@@ -21,7 +21,14 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MIN_MAJOR = 4, MIN_MINOR = 1, SETTLE_MS = 10000, POLL_MS = 20, ROUNDS_TO_REMOVE = 20, EXIT_KILLED = 137 };
+enum {
+	MIN_MAJOR = 4,
+	MIN_MINOR = 1,
+	SETTLE_MS = 10000,
+	POLL_MS = 20,
+	ROUNDS_TO_REMOVE = 20,
+	EXIT_KILLED = 137
+};
 
 /* The last line of what podman said, without its "Error: ". */
 static void add_reason(struct tr_buf *said, struct tr_buf *ret)
@@ -415,8 +422,8 @@ static int end_container(const char *name, int64_t grace_ms, const char *keep_lo
 	return podman(&rm_argv, NULL, err);
 }
 
-/* Waits for conmon, its cleanup, and a `podman run` that a killed tranche left behind. What that one
- * still makes is removed, too: conmon would stay in the folder otherwise. */
+/* Waits for conmon, its cleanup, and a `podman run` that a killed tranche left behind. What that
+ * one still makes is removed, too: conmon would stay in the folder otherwise. */
 static int settle(const char *name, struct tr_err *err)
 {
 	int64_t until = tr_now_ms(&tr_clock_real) + SETTLE_MS;
@@ -428,8 +435,7 @@ static int settle(const char *name, struct tr_err *err)
 		if (tr_now_ms(&tr_clock_real) >= until)
 			return tr_fail(err, TR_E_BUSY, "podman is still at work in '%s'", dir);
 		tr_sleep_ms(&tr_clock_real, POLL_MS);
-		if (round % ROUNDS_TO_REMOVE == 0 &&
-			end_container(name, 0, NULL, NULL, err) < 0)
+		if (round % ROUNDS_TO_REMOVE == 0 && end_container(name, 0, NULL, NULL, err) < 0)
 			return -(int)err->code;
 	}
 	while (tr_podman__owns_cgroups() && tr_cgroup_remove(name, err) < 0) {

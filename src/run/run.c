@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "run/run_priv.h"
+#include "run/run.h"
 
 #include "base/err.h"
+#include "run/run_priv.h"
 
 #include <string.h>
 
