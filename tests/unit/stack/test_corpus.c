@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The fuzzing corpus says of each file what becomes of it; the examples are all sound. */
+/* The fuzzing corpus says of each file what becomes of it; the examples and the demo's are sound.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -60,9 +61,10 @@ static void broken_files_are_refused(void **state)
 	assert_true(check_files(STACK_CORPUS, "broken-", -TR_E_INVALID) >= 60);
 }
 
-static void the_examples_are_sound(void **state)
+static void the_examples_and_the_demo_are_sound(void **state)
 {
 	(void)state;
+	assert_int_equal(check_files(STACK_DEMO, "tranche", 0), 1);
 	assert_true(check_files(STACK_EXAMPLES, "", 0) > 0);
 }
 
@@ -71,7 +73,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sound_files_are_read),
 		cmocka_unit_test(broken_files_are_refused),
-		cmocka_unit_test(the_examples_are_sound),
+		cmocka_unit_test(the_examples_and_the_demo_are_sound),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
