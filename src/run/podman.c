@@ -501,6 +501,7 @@ static int describe(const struct tr_server_spec *spec, struct tr_buf *ret, struc
 
 const struct tr_runtime tr_runtime_podman = {
 	.name = "podman",
+	.listen_host = "127.0.0.1",
 	.is_container = true,
 	.check = check,
 	.needs_pull = needs_pull,

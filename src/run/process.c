@@ -453,6 +453,7 @@ static int describe(const struct tr_server_spec *spec, struct tr_buf *ret, struc
 
 const struct tr_runtime tr_runtime_process = {
 	.name = "process",
+	.listen_host = "127.0.0.1",
 	.check = check,
 	.needs_pull = needs_pull,
 	.prepare = prepare,
