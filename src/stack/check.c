@@ -68,7 +68,7 @@ static int check_source(const struct tr_reader *r, struct tr_model *model, struc
 }
 
 /* The argument's value is behind '=', or the next argument. */
-static bool is_refused(const struct tr_engine_refusal *refusal, const struct tr_node *arg)
+static bool is_refused(const struct tr_engine_refusal *refusal, const struct tr_yaml *arg)
 {
 	size_t len = strlen(refusal->flag);
 	const char *value = arg->next ? arg->next->text : "";
@@ -83,7 +83,7 @@ static bool is_refused(const struct tr_engine_refusal *refusal, const struct tr_
 }
 
 static int check_arg(const struct tr_reader *r, const struct tr_model *model,
-	const struct tr_node *arg, struct tr_err *err)
+	const struct tr_yaml *arg, struct tr_err *err)
 {
 	const struct tr_engine_refusal *refusal = model->engine->refused;
 
@@ -101,13 +101,13 @@ static int check_arg(const struct tr_reader *r, const struct tr_model *model,
 	return 0;
 }
 
-int tr_stack__check_model(const struct tr_reader *r, const struct tr_node *node,
+int tr_stack__check_model(const struct tr_reader *r, const struct tr_yaml *node,
 	struct tr_model *model, struct tr_err *err)
 {
-	const struct tr_node *args = tr_stack__child(node, "args");
+	const struct tr_yaml *args = tr_stack__child(node, "args");
 	int ret = check_source(r, model, err);
 
-	for (const struct tr_node *arg = args ? args->first : NULL; ret == 0 && arg;
+	for (const struct tr_yaml *arg = args ? args->first : NULL; ret == 0 && arg;
 		arg = arg->next)
 		ret = check_arg(r, model, arg, err);
 	if (ret < 0)

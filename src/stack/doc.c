@@ -19,13 +19,13 @@ struct loader {
 	size_t len, n_nodes;
 };
 
-void tr_stack__doc_free(struct tr_node *node)
+void tr_stack__doc_free(struct tr_yaml *node)
 {
-	struct tr_node *next;
+	struct tr_yaml *next;
 
 	if (!node)
 		return;
-	for (struct tr_node *child = node->first; child; child = next) {
+	for (struct tr_yaml *child = node->first; child; child = next) {
 		next = child->next;
 		tr_stack__doc_free(child);
 	}
@@ -34,9 +34,9 @@ void tr_stack__doc_free(struct tr_node *node)
 	free(node);
 }
 
-const struct tr_node *tr_stack__child(const struct tr_node *mapping, const char *key)
+const struct tr_yaml *tr_stack__child(const struct tr_yaml *mapping, const char *key)
 {
-	for (const struct tr_node *child = mapping->first; child; child = child->next)
+	for (const struct tr_yaml *child = mapping->first; child; child = child->next)
 		if (child->key && strcmp(child->key, key) == 0)
 			return child;
 	return NULL;
@@ -243,13 +243,13 @@ static int copy_text(
 	return 0;
 }
 
-static int node_of(struct loader *l, yaml_event_t *event, uint32_t depth, struct tr_node **ret,
+static int node_of(struct loader *l, yaml_event_t *event, uint32_t depth, struct tr_yaml **ret,
 	struct tr_err *err);
 
-static int read_key(const struct loader *l, const yaml_event_t *event, const struct tr_node *parent,
-	struct tr_node *ret, struct tr_err *err)
+static int read_key(const struct loader *l, const yaml_event_t *event, const struct tr_yaml *parent,
+	struct tr_yaml *ret, struct tr_err *err)
 {
-	const struct tr_node *twin;
+	const struct tr_yaml *twin;
 	int r = refuse_extras(l, event, err);
 
 	if (r < 0)
@@ -271,13 +271,13 @@ static int read_key(const struct loader *l, const yaml_event_t *event, const str
 
 /* Everything up to the end of a list or mapping whose start was read. */
 static int read_children(
-	struct loader *l, struct tr_node *parent, uint32_t depth, struct tr_err *err)
+	struct loader *l, struct tr_yaml *parent, uint32_t depth, struct tr_err *err)
 {
 	TR_AUTO(yaml_event_delete) yaml_event_t event = { 0 };
-	TR_AUTO(tr_stack__doc_freep) struct tr_node *child = NULL;
+	TR_AUTO(tr_stack__doc_freep) struct tr_yaml *child = NULL;
 	/* Carries a key to the node that is made from the event behind it. */
-	TR_AUTO(tr_stack__doc_freep) struct tr_node *named = calloc(1, sizeof(*named));
-	struct tr_node **tail = &parent->first;
+	TR_AUTO(tr_stack__doc_freep) struct tr_yaml *named = calloc(1, sizeof(*named));
+	struct tr_yaml **tail = &parent->first;
 	int r;
 
 	if (!named)
@@ -289,7 +289,7 @@ static int read_children(
 			return tr_stack__fail(l->file, place_of(&event), err,
 				"too many entries; allowed: %d in one list or mapping",
 				TR_STACK_MAX_ENTRIES);
-		if (parent->kind == TR_NODE_MAPPING) {
+		if (parent->kind == TR_YAML_MAPPING) {
 			r = read_key(l, &event, parent, named, err);
 			if (r < 0 || (r = next_event(l, &event, err)) < 0)
 				return r;
@@ -307,10 +307,10 @@ static int read_children(
 }
 
 /* The node that an event starts. */
-static int node_of(struct loader *l, yaml_event_t *event, uint32_t depth, struct tr_node **ret,
+static int node_of(struct loader *l, yaml_event_t *event, uint32_t depth, struct tr_yaml **ret,
 	struct tr_err *err)
 {
-	TR_AUTO(tr_stack__doc_freep) struct tr_node *node = NULL;
+	TR_AUTO(tr_stack__doc_freep) struct tr_yaml *node = NULL;
 	int r = refuse_extras(l, event, err);
 
 	if (r < 0)
@@ -331,7 +331,7 @@ static int node_of(struct loader *l, yaml_event_t *event, uint32_t depth, struct
 		r = copy_text(l, event, &node->text, err);
 	} else {
 		node->kind =
-			event->type == YAML_MAPPING_START_EVENT ? TR_NODE_MAPPING : TR_NODE_LIST;
+			event->type == YAML_MAPPING_START_EVENT ? TR_YAML_MAPPING : TR_YAML_LIST;
 		r = read_children(l, node, depth + 1, err);
 	}
 	if (r < 0)
@@ -341,10 +341,10 @@ static int node_of(struct loader *l, yaml_event_t *event, uint32_t depth, struct
 }
 
 /* The first document's value; ret stays NULL when there is none. */
-static int read_document(struct loader *l, struct tr_node **ret, struct tr_err *err)
+static int read_document(struct loader *l, struct tr_yaml **ret, struct tr_err *err)
 {
 	TR_AUTO(yaml_event_delete) yaml_event_t event = { 0 };
-	TR_AUTO(tr_stack__doc_freep) struct tr_node *root = NULL;
+	TR_AUTO(tr_stack__doc_freep) struct tr_yaml *root = NULL;
 	int r = next_event(l, &event, err); /* stream start */
 
 	if (r == 0)
@@ -371,7 +371,7 @@ static int read_document(struct loader *l, struct tr_node **ret, struct tr_err *
 }
 
 int tr_stack__doc(
-	const char *file, const char *text, size_t len, struct tr_node **ret, struct tr_err *err)
+	const char *file, const char *text, size_t len, struct tr_yaml **ret, struct tr_err *err)
 {
 	static const char mark[] = "\xef\xbb\xbf"; /* the byte order mark of some editors */
 	struct loader l = { .file = file };

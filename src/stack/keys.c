@@ -90,7 +90,7 @@ static const struct tr_key stack_keys[] = {
 	{ 0 },
 };
 
-static int read_version(struct tr_reader *r, const struct tr_key *key, const struct tr_node *value,
+static int read_version(struct tr_reader *r, const struct tr_key *key, const struct tr_yaml *value,
 	void *field, struct tr_err *err)
 {
 	uint32_t version;
@@ -101,7 +101,7 @@ static int read_version(struct tr_reader *r, const struct tr_key *key, const str
 	return tr_stack__read_number(r, &row, value, &version, err);
 }
 
-static int read_model(struct tr_reader *r, const struct tr_key *key, const struct tr_node *value,
+static int read_model(struct tr_reader *r, const struct tr_key *key, const struct tr_yaml *value,
 	struct tr_model *model, struct tr_err *err)
 {
 	static const struct tr_key name_row = {
@@ -109,7 +109,7 @@ static int read_model(struct tr_reader *r, const struct tr_key *key, const struc
 			"small letters, digits, '.', '_' and '-', a letter or digit first, 63 at "
 			"most",
 	};
-	struct tr_node at_key = { .at = value->key_at };
+	struct tr_yaml at_key = { .at = value->key_at };
 	int ret;
 
 	if (!tr_stack__is_word(value->key, TR_LOWER TR_DIGIT, TR_LOWER TR_DIGIT "._-", 63))
@@ -122,10 +122,10 @@ static int read_model(struct tr_reader *r, const struct tr_key *key, const struc
 	model->gpu = -1;
 	model->at = model->at_slice = model->at_model = model->at_image = value->key_at;
 	model->at_port = model->at_gpu = model->at_env_file = value->key_at;
-	if (value->kind != TR_NODE_MAPPING)
+	if (value->kind != TR_YAML_MAPPING)
 		return tr_stack__bad(r, key, value, err, "'models.%s' is %s", model->name,
 			value->is_missing	      ? "empty"
-			: value->kind == TR_NODE_LIST ? "a list"
+			: value->kind == TR_YAML_LIST ? "a list"
 						      : "a single value");
 	snprintf(r->where, sizeof(r->where), "models.%s", model->name);
 	ret = tr_stack__walk(r, key->keys, value, model, err);
@@ -133,11 +133,11 @@ static int read_model(struct tr_reader *r, const struct tr_key *key, const struc
 	return ret < 0 ? ret : tr_stack__check_model(r, value, model, err);
 }
 
-static int read_models(struct tr_reader *r, const struct tr_key *key, const struct tr_node *value,
+static int read_models(struct tr_reader *r, const struct tr_key *key, const struct tr_yaml *value,
 	void *field, struct tr_err *err)
 {
 	struct tr_stack *stack = r->stack;
-	int ret = tr_stack__need_kind(r, key, value, TR_NODE_MAPPING, err);
+	int ret = tr_stack__need_kind(r, key, value, TR_YAML_MAPPING, err);
 
 	(void)field; /* two fields of the stack are filled */
 	if (ret < 0)
@@ -147,19 +147,19 @@ static int read_models(struct tr_reader *r, const struct tr_key *key, const stru
 	stack->models = calloc(value->n, sizeof(*stack->models));
 	if (!stack->models)
 		return tr_stack__no_memory(r, err);
-	for (const struct tr_node *node = value->first; ret == 0 && node; node = node->next)
+	for (const struct tr_yaml *node = value->first; ret == 0 && node; node = node->next)
 		ret = read_model(r, key, node, &stack->models[stack->n_models++], err);
 	return ret;
 }
 
-int tr_stack__read(struct tr_reader *r, const struct tr_node *root, struct tr_err *err)
+int tr_stack__read(struct tr_reader *r, const struct tr_yaml *root, struct tr_err *err)
 {
 	int ret;
 
-	if (root->kind != TR_NODE_MAPPING)
+	if (root->kind != TR_YAML_MAPPING)
 		return tr_stack__fail(r->stack->file, root->at, err,
 			"%s where the whole file is a mapping; allowed: keys, as 'version: 1'",
-			root->kind == TR_NODE_LIST ? "a list" : "text");
+			root->kind == TR_YAML_LIST ? "a list" : "text");
 	ret = tr_stack__walk(r, stack_keys, root, r->stack, err);
 	return ret < 0 ? ret : tr_stack__check_ports(r->stack, err);
 }

@@ -12,27 +12,27 @@
 /* Set for each server by tranche: they say which slice it may use. */
 static const char *const reserved[] = { "CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES" };
 
-int tr_stack__each_text(struct tr_reader *r, const struct tr_key *key, const struct tr_node *value,
+int tr_stack__each_text(struct tr_reader *r, const struct tr_key *key, const struct tr_yaml *value,
 	tr_stack__read_fn *fn, void *field, struct tr_err *err)
 {
-	int ret = tr_stack__need_kind(r, key, value, TR_NODE_LIST, err);
+	int ret = tr_stack__need_kind(r, key, value, TR_YAML_LIST, err);
 	size_t n = 0;
 
-	for (const struct tr_node *item = value->first; ret == 0 && item; item = item->next) {
+	for (const struct tr_yaml *item = value->first; ret == 0 && item; item = item->next) {
 		n++;
 		if (item->is_missing)
 			return tr_stack__bad(r, key, item, err,
 				"item %zu of '%s' has no value (an empty one is \"\")", n,
 				key->name);
-		if (item->kind != TR_NODE_TEXT)
+		if (item->kind != TR_YAML_TEXT)
 			return tr_stack__bad(r, key, item, err, "item %zu of '%s' is %s", n,
-				key->name, item->kind == TR_NODE_LIST ? "a list" : "a mapping");
+				key->name, item->kind == TR_YAML_LIST ? "a list" : "a mapping");
 		ret = fn(r, key, item, field, err);
 	}
 	return ret;
 }
 
-static int add_arg(struct tr_reader *r, const struct tr_key *key, const struct tr_node *value,
+static int add_arg(struct tr_reader *r, const struct tr_key *key, const struct tr_yaml *value,
 	void *field, struct tr_err *err)
 {
 	(void)key;
@@ -42,7 +42,7 @@ static int add_arg(struct tr_reader *r, const struct tr_key *key, const struct t
 	return 0;
 }
 
-int tr_stack__read_args(struct tr_reader *r, const struct tr_key *key, const struct tr_node *value,
+int tr_stack__read_args(struct tr_reader *r, const struct tr_key *key, const struct tr_yaml *value,
 	void *field, struct tr_err *err)
 {
 	return tr_stack__each_text(r, key, value, add_arg, field, err);
@@ -50,7 +50,7 @@ int tr_stack__read_args(struct tr_reader *r, const struct tr_key *key, const str
 
 /* --- Environment --- */
 
-static int add_variable(struct tr_reader *r, const struct tr_key *key, const struct tr_node *value,
+static int add_variable(struct tr_reader *r, const struct tr_key *key, const struct tr_yaml *value,
 	const char *name, const char *text, struct tr_strv *env, struct tr_err *err)
 {
 	size_t len = strlen(name);
@@ -69,7 +69,7 @@ static int add_variable(struct tr_reader *r, const struct tr_key *key, const str
 	return 0;
 }
 
-static int add_pair(struct tr_reader *r, const struct tr_key *key, const struct tr_node *value,
+static int add_pair(struct tr_reader *r, const struct tr_key *key, const struct tr_yaml *value,
 	void *field, struct tr_err *err)
 {
 	TR_AUTO_FREE char *name = NULL;
@@ -83,23 +83,23 @@ static int add_pair(struct tr_reader *r, const struct tr_key *key, const struct 
 	return add_variable(r, key, value, name, equals + 1, field, err);
 }
 
-int tr_stack__read_env(struct tr_reader *r, const struct tr_key *key, const struct tr_node *value,
+int tr_stack__read_env(struct tr_reader *r, const struct tr_key *key, const struct tr_yaml *value,
 	void *field, struct tr_err *err)
 {
 	int ret = 0;
 
-	if (value->kind == TR_NODE_LIST)
+	if (value->kind == TR_YAML_LIST)
 		return tr_stack__each_text(r, key, value, add_pair, field, err);
-	ret = tr_stack__need_kind(r, key, value, TR_NODE_MAPPING, err);
-	for (const struct tr_node *item = value->first; ret == 0 && item; item = item->next) {
-		struct tr_node named = { .at = item->key_at };
+	ret = tr_stack__need_kind(r, key, value, TR_YAML_MAPPING, err);
+	for (const struct tr_yaml *item = value->first; ret == 0 && item; item = item->next) {
+		struct tr_yaml named = { .at = item->key_at };
 
 		if (item->is_missing)
 			return tr_stack__bad(r, key, item, err,
 				"a variable has no value (an empty one is \"\")");
-		if (item->kind != TR_NODE_TEXT)
+		if (item->kind != TR_YAML_TEXT)
 			return tr_stack__bad(r, key, item, err, "a variable is %s",
-				item->kind == TR_NODE_LIST ? "a list" : "a mapping");
+				item->kind == TR_YAML_LIST ? "a list" : "a mapping");
 		ret = add_variable(r, key, &named, item->key, item->text, field, err);
 	}
 	return ret;

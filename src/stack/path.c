@@ -48,7 +48,7 @@ char *tr_stack__absolute(const char *dir, const char *path)
 	return tr_buf_take(&buf);
 }
 
-int tr_stack__read_path(struct tr_reader *r, const struct tr_key *key, const struct tr_node *value,
+int tr_stack__read_path(struct tr_reader *r, const struct tr_key *key, const struct tr_yaml *value,
 	void *field, struct tr_err *err)
 {
 	const char *fault;
@@ -67,7 +67,7 @@ int tr_stack__read_path(struct tr_reader *r, const struct tr_key *key, const str
 
 /* --- Volumes --- */
 
-static int add_volume(struct tr_reader *r, const struct tr_key *key, const struct tr_node *value,
+static int add_volume(struct tr_reader *r, const struct tr_key *key, const struct tr_yaml *value,
 	void *field, struct tr_err *err)
 {
 	TR_AUTO_FREE char *host = NULL;
@@ -92,7 +92,7 @@ static int add_volume(struct tr_reader *r, const struct tr_key *key, const struc
 }
 
 int tr_stack__read_volumes(struct tr_reader *r, const struct tr_key *key,
-	const struct tr_node *value, void *field, struct tr_err *err)
+	const struct tr_yaml *value, void *field, struct tr_err *err)
 {
 	return tr_stack__each_text(r, key, value, add_volume, field, err);
 }
@@ -132,7 +132,7 @@ static bool is_port(const char *text)
 }
 
 int tr_stack__read_listen(struct tr_reader *r, const struct tr_key *key,
-	const struct tr_node *value, void *field, struct tr_err *err)
+	const struct tr_yaml *value, void *field, struct tr_err *err)
 {
 	TR_AUTO_BUF address = { 0 };
 	const char *colon;

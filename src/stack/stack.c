@@ -113,7 +113,7 @@ int tr_stack_parse(
 	const char *file, const char *text, size_t len, struct tr_stack **ret, struct tr_err *err)
 {
 	TR_AUTO(tr_stack_freep) struct tr_stack *stack = calloc(1, sizeof(*stack));
-	TR_AUTO(tr_stack__doc_freep) struct tr_node *root = NULL;
+	TR_AUTO(tr_stack__doc_freep) struct tr_yaml *root = NULL;
 	TR_AUTO_FREE char *dir = folder_of(file);
 	struct tr_reader r = { .stack = stack, .dir = dir };
 	int ret_code = tr_stack__doc(file, text, len, &root, err);

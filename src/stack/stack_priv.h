@@ -23,27 +23,27 @@ enum {
 
 /* --- doc.c: from text to a tree --- */
 
-enum tr_node_kind { TR_NODE_TEXT, TR_NODE_LIST, TR_NODE_MAPPING };
+enum tr_yaml_kind { TR_YAML_TEXT, TR_YAML_LIST, TR_YAML_MAPPING };
 
 /* One value. A tree, never a graph: aliases are refused, so its size is the file's. */
-struct tr_node {
-	enum tr_node_kind kind;
+struct tr_yaml {
+	enum tr_yaml_kind kind;
 	struct tr_where at;
 	char *key; /* in a mapping: its key; NULL in a list */
 	struct tr_where key_at;
 	char *text;	 /* TEXT: with no NUL inside */
 	bool is_missing; /* TEXT: nothing was written, not even "" */
 	size_t n;	 /* LIST, MAPPING: how many, and the first of them */
-	struct tr_node *first, *next;
+	struct tr_yaml *first, *next;
 };
 
 /* ret is the caller's. `text` is checked to be UTF-8 with no control characters. */
 int tr_stack__doc(
-	const char *file, const char *text, size_t len, struct tr_node **ret, struct tr_err *err);
-void tr_stack__doc_free(struct tr_node *node);
-TR_DEFINE_FREEP(struct tr_node, tr_stack__doc_free)
+	const char *file, const char *text, size_t len, struct tr_yaml **ret, struct tr_err *err);
+void tr_stack__doc_free(struct tr_yaml *node);
+TR_DEFINE_FREEP(struct tr_yaml, tr_stack__doc_free)
 /* The value of a key; NULL when it is not there. */
-const struct tr_node *tr_stack__child(const struct tr_node *mapping, const char *key);
+const struct tr_yaml *tr_stack__child(const struct tr_yaml *mapping, const char *key);
 
 /* --- walk.c: from a tree to a struct, by a table --- */
 
@@ -56,7 +56,7 @@ struct tr_reader {
 struct tr_key;
 /* Puts a value into *field, which is zero before. */
 typedef int tr_stack__read_fn(struct tr_reader *r, const struct tr_key *key,
-	const struct tr_node *value, void *field, struct tr_err *err);
+	const struct tr_yaml *value, void *field, struct tr_err *err);
 
 struct tr_key {
 	const char *name; /* NULL ends a table */
@@ -71,14 +71,14 @@ struct tr_key {
 
 #define TR_NO_PLACE SIZE_MAX
 
-int tr_stack__walk(struct tr_reader *r, const struct tr_key *keys, const struct tr_node *mapping,
+int tr_stack__walk(struct tr_reader *r, const struct tr_key *keys, const struct tr_yaml *mapping,
 	void *into, struct tr_err *err);
 
 /* INVALID at a place of the file. */
 int tr_stack__fail(const char *file, struct tr_where at, struct tr_err *err, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
 /* The same about a value, with "; allowed: ..." from its key's row behind it. */
-int tr_stack__bad(const struct tr_reader *r, const struct tr_key *key, const struct tr_node *value,
+int tr_stack__bad(const struct tr_reader *r, const struct tr_key *key, const struct tr_yaml *value,
 	struct tr_err *err, const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 /* Puts the place in front of a complaint that knew none. */
 int tr_stack__fail_at(const struct tr_reader *r, struct tr_where at, struct tr_err *err);
@@ -116,13 +116,13 @@ tr_stack__read_fn tr_stack__read_args;
 tr_stack__read_fn tr_stack__read_env;
 
 /* Calls fn for each item of a list, each checked to be text. */
-int tr_stack__each_text(struct tr_reader *r, const struct tr_key *key, const struct tr_node *value,
+int tr_stack__each_text(struct tr_reader *r, const struct tr_key *key, const struct tr_yaml *value,
 	tr_stack__read_fn *fn, void *field, struct tr_err *err);
 int tr_stack__need_kind(const struct tr_reader *r, const struct tr_key *key,
-	const struct tr_node *value, enum tr_node_kind kind, struct tr_err *err);
+	const struct tr_yaml *value, enum tr_yaml_kind kind, struct tr_err *err);
 /* Fails with a complaint unless the value is one text that is not empty. */
 int tr_stack__need_text(const struct tr_reader *r, const struct tr_key *key,
-	const struct tr_node *value, struct tr_err *err);
+	const struct tr_yaml *value, struct tr_err *err);
 /* True when text is first, then up to max-1 of `rest`, which are sets of characters. */
 bool tr_stack__is_word(const char *text, const char *first, const char *rest, size_t max);
 /* 0, or why the path cannot be one, in words for a complaint. */
@@ -138,10 +138,10 @@ char *tr_stack__absolute(const char *dir, const char *path);
 /* --- keys.c --- */
 
 /* Reads the whole tree into r->stack. */
-int tr_stack__read(struct tr_reader *r, const struct tr_node *root, struct tr_err *err);
+int tr_stack__read(struct tr_reader *r, const struct tr_yaml *root, struct tr_err *err);
 
 /* --- check.c: what holds between keys --- */
 
-int tr_stack__check_model(const struct tr_reader *r, const struct tr_node *node,
+int tr_stack__check_model(const struct tr_reader *r, const struct tr_yaml *node,
 	struct tr_model *model, struct tr_err *err);
 int tr_stack__check_ports(const struct tr_stack *stack, struct tr_err *err);

@@ -12,13 +12,13 @@
 #include <string.h>
 
 static const char *const kind_words[] = {
-	[TR_NODE_TEXT] = "a single value",
-	[TR_NODE_LIST] = "a list",
-	[TR_NODE_MAPPING] = "a mapping",
+	[TR_YAML_TEXT] = "a single value",
+	[TR_YAML_LIST] = "a list",
+	[TR_YAML_MAPPING] = "a mapping",
 };
 
 int tr_stack__need_kind(const struct tr_reader *r, const struct tr_key *key,
-	const struct tr_node *value, enum tr_node_kind kind, struct tr_err *err)
+	const struct tr_yaml *value, enum tr_yaml_kind kind, struct tr_err *err)
 {
 	if (value->kind == kind)
 		return 0;
@@ -28,10 +28,10 @@ int tr_stack__need_kind(const struct tr_reader *r, const struct tr_key *key,
 }
 
 int tr_stack__need_text(const struct tr_reader *r, const struct tr_key *key,
-	const struct tr_node *value, struct tr_err *err)
+	const struct tr_yaml *value, struct tr_err *err)
 {
-	int ret = value->is_missing ? tr_stack__need_kind(r, key, value, TR_NODE_LIST, err)
-				    : tr_stack__need_kind(r, key, value, TR_NODE_TEXT, err);
+	int ret = value->is_missing ? tr_stack__need_kind(r, key, value, TR_YAML_LIST, err)
+				    : tr_stack__need_kind(r, key, value, TR_YAML_TEXT, err);
 
 	if (ret == 0 && !*value->text)
 		return tr_stack__bad(r, key, value, err, "'%s' is empty", key->name);
@@ -46,10 +46,10 @@ bool tr_stack__is_word(const char *text, const char *first, const char *rest, si
 }
 
 int tr_stack__read_mapping(struct tr_reader *r, const struct tr_key *key,
-	const struct tr_node *value, void *field, struct tr_err *err)
+	const struct tr_yaml *value, void *field, struct tr_err *err)
 {
 	size_t len = strlen(r->where);
-	int ret = tr_stack__need_kind(r, key, value, TR_NODE_MAPPING, err);
+	int ret = tr_stack__need_kind(r, key, value, TR_YAML_MAPPING, err);
 
 	if (ret < 0)
 		return ret;
@@ -61,7 +61,7 @@ int tr_stack__read_mapping(struct tr_reader *r, const struct tr_key *key,
 
 /* Text that need_text let through and that a rule did not. */
 static int bad_text(const struct tr_reader *r, const struct tr_key *key,
-	const struct tr_node *value, struct tr_err *err)
+	const struct tr_yaml *value, struct tr_err *err)
 {
 	return tr_stack__bad(r, key, value, err, "'%s' is '%s'", key->name, TR_SHOWN(value->text));
 }
@@ -103,7 +103,7 @@ static bool parse_thousandths(const char *text, uint64_t *ret, const char **ret_
 }
 
 int tr_stack__read_number(struct tr_reader *r, const struct tr_key *key,
-	const struct tr_node *value, void *field, struct tr_err *err)
+	const struct tr_yaml *value, void *field, struct tr_err *err)
 {
 	uint64_t n = 0;
 	int ret = tr_stack__need_text(r, key, value, err);
@@ -123,7 +123,7 @@ int tr_stack__read_number(struct tr_reader *r, const struct tr_key *key,
 }
 
 int tr_stack__read_decimal(struct tr_reader *r, const struct tr_key *key,
-	const struct tr_node *value, void *field, struct tr_err *err)
+	const struct tr_yaml *value, void *field, struct tr_err *err)
 {
 	const char *rest = "";
 	uint64_t thousandths = 0;
@@ -150,7 +150,7 @@ static const struct {
 	{ "Gi", 1ull << 30 },
 };
 
-int tr_stack__read_size(struct tr_reader *r, const struct tr_key *key, const struct tr_node *value,
+int tr_stack__read_size(struct tr_reader *r, const struct tr_key *key, const struct tr_yaml *value,
 	void *field, struct tr_err *err)
 {
 	const char *unit = "";
@@ -189,7 +189,7 @@ static int set_text(const struct tr_reader *r, const char *text, void *field, st
 	return *to ? 0 : tr_stack__no_memory(r, err);
 }
 
-int tr_stack__read_text(struct tr_reader *r, const struct tr_key *key, const struct tr_node *value,
+int tr_stack__read_text(struct tr_reader *r, const struct tr_key *key, const struct tr_yaml *value,
 	void *field, struct tr_err *err)
 {
 	int ret = tr_stack__need_text(r, key, value, err);
@@ -197,7 +197,7 @@ int tr_stack__read_text(struct tr_reader *r, const struct tr_key *key, const str
 	return ret < 0 ? ret : set_text(r, value->text, field, err);
 }
 
-int tr_stack__read_name(struct tr_reader *r, const struct tr_key *key, const struct tr_node *value,
+int tr_stack__read_name(struct tr_reader *r, const struct tr_key *key, const struct tr_yaml *value,
 	void *field, struct tr_err *err)
 {
 	int ret = tr_stack__need_text(r, key, value, err);
@@ -210,7 +210,7 @@ int tr_stack__read_name(struct tr_reader *r, const struct tr_key *key, const str
 }
 
 int tr_stack__read_currency(struct tr_reader *r, const struct tr_key *key,
-	const struct tr_node *value, void *field, struct tr_err *err)
+	const struct tr_yaml *value, void *field, struct tr_err *err)
 {
 	int ret = tr_stack__need_text(r, key, value, err);
 
@@ -221,7 +221,7 @@ int tr_stack__read_currency(struct tr_reader *r, const struct tr_key *key,
 	return set_text(r, value->text, field, err);
 }
 
-int tr_stack__read_image(struct tr_reader *r, const struct tr_key *key, const struct tr_node *value,
+int tr_stack__read_image(struct tr_reader *r, const struct tr_key *key, const struct tr_yaml *value,
 	void *field, struct tr_err *err)
 {
 	int ret = tr_stack__need_text(r, key, value, err);
@@ -234,7 +234,7 @@ int tr_stack__read_image(struct tr_reader *r, const struct tr_key *key, const st
 }
 
 int tr_stack__read_engine(struct tr_reader *r, const struct tr_key *key,
-	const struct tr_node *value, void *field, struct tr_err *err)
+	const struct tr_yaml *value, void *field, struct tr_err *err)
 {
 	TR_AUTO_BUF names = { 0 };
 	struct tr_key row = *key;
@@ -257,7 +257,7 @@ int tr_stack__read_engine(struct tr_reader *r, const struct tr_key *key,
 /* --- Slices --- */
 
 static int bad_slice(const struct tr_reader *r, const struct tr_key *key,
-	const struct tr_node *value, struct tr_err *err)
+	const struct tr_yaml *value, struct tr_err *err)
 {
 	const char *text = value->text, *rest = "";
 	uint64_t n = 0;
@@ -270,7 +270,7 @@ static int bad_slice(const struct tr_reader *r, const struct tr_key *key,
 	return bad_text(r, key, value, err);
 }
 
-int tr_stack__read_slice(struct tr_reader *r, const struct tr_key *key, const struct tr_node *value,
+int tr_stack__read_slice(struct tr_reader *r, const struct tr_key *key, const struct tr_yaml *value,
 	void *field, struct tr_err *err)
 {
 	struct tr_slice_want *want = field;
@@ -278,7 +278,7 @@ int tr_stack__read_slice(struct tr_reader *r, const struct tr_key *key, const st
 	uint64_t id;
 	int ret;
 
-	if (value->kind == TR_NODE_MAPPING) {
+	if (value->kind == TR_YAML_MAPPING) {
 		want->kind = TR_WANT_MEMORY;
 		return tr_stack__read_mapping(r, key, value, want, err);
 	}

@@ -47,7 +47,7 @@ int tr_stack_fail(
 	return r;
 }
 
-int tr_stack__bad(const struct tr_reader *r, const struct tr_key *key, const struct tr_node *value,
+int tr_stack__bad(const struct tr_reader *r, const struct tr_key *key, const struct tr_yaml *value,
 	struct tr_err *err, const char *fmt, ...)
 {
 	va_list ap;
@@ -89,7 +89,7 @@ struct tr_shown tr_stack__shown(const char *text)
 /* --- Unknown keys --- */
 
 static int unknown_key(const struct tr_reader *r, const struct tr_key *keys,
-	const struct tr_node *value, struct tr_err *err)
+	const struct tr_yaml *value, struct tr_err *err)
 {
 	TR_AUTO_BUF list = { 0 };
 	TR_AUTO_BUF meant = { 0 };
@@ -117,10 +117,10 @@ static const struct tr_key *find(const struct tr_key *keys, const char *name)
 	return NULL;
 }
 
-int tr_stack__walk(struct tr_reader *r, const struct tr_key *keys, const struct tr_node *mapping,
+int tr_stack__walk(struct tr_reader *r, const struct tr_key *keys, const struct tr_yaml *mapping,
 	void *into, struct tr_err *err)
 {
-	for (const struct tr_node *value = mapping->first; value; value = value->next) {
+	for (const struct tr_yaml *value = mapping->first; value; value = value->next) {
 		const struct tr_key *key = find(keys, value->key);
 		int ret;
 
