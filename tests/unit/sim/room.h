@@ -7,12 +7,15 @@
 #include "base/paths.h"
 #include "sim/state/state.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static char room_dir[64];
+static char room_group[128]; /* the cgroup's folder; "" while there is none */
 
 static inline int room_open(void **state)
 {
@@ -29,11 +32,32 @@ static inline int room_open(void **state)
 	return 0;
 }
 
+/* What a test that failed half-way left: its cgroup, and the children in it. */
+static inline void room_group_drop(void)
+{
+	char path[160];
+	FILE *file;
+	int pid;
+
+	snprintf(path, sizeof(path), "%s/cgroup.procs", room_group);
+	file = fopen(path, "re");
+	while (file && fscanf(file, "%d", &pid) == 1) {
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+	}
+	if (file)
+		fclose(file);
+	rmdir(room_group);
+	room_group[0] = '\0';
+}
+
 static inline int room_close(void **state)
 {
 	struct tr_err err = { 0 };
 
 	(void)state;
+	if (room_group[0])
+		room_group_drop();
 	return tr_rm_tree(room_dir, &err);
 }
 
@@ -50,8 +74,10 @@ static inline bool room_cgroup_make(char ret[64], char ret_dir[128])
 		if (mkdir(ret_dir, 0755) < 0)
 			continue;
 		snprintf(file, sizeof(file), "%s/memory.stat", ret_dir);
-		if (access(file, R_OK) == 0)
+		if (access(file, R_OK) == 0) {
+			snprintf(room_group, sizeof(room_group), "%s", ret_dir);
 			return true;
+		}
 		rmdir(ret_dir);
 	}
 	return false;
