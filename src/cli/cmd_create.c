@@ -40,7 +40,7 @@ static int run(const struct tr_call *call, struct tr_err *err)
 
 static const char *const example[] = {
 	"tranche create 2g.20gb 3g.40gb   # two slices, where there is room",
-	"tranche create 14                # by id, as nvidia-smi counts (this is 2g.20gb)",
+	"tranche create 14                # by id, as nvidia-smi -cgi takes it",
 	"tranche create 2g.20gb:4         # at memory slice 4 of the card",
 	"S=$(tranche create -q 1g.10gb)   # its UUID, for a script",
 	NULL,

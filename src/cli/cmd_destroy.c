@@ -73,7 +73,7 @@ static int run(const struct tr_call *call, struct tr_err *err)
 
 static const char *const example[] = {
 	"tranche destroy MIG-1c2d3e4f     # by the beginning of its UUID",
-	"tranche destroy 0:4              # the slice of card 0 that starts at memory slice 4",
+	"tranche destroy 0:4              # on card 0, the one at memory slice 4",
 	"tranche destroy --all --dry-run  # what would go",
 	NULL,
 };

@@ -14,7 +14,7 @@ struct opts {
 
 static const struct tr_opt opts[] = {
 	{ "all", 'a', TR_OPT_FLAG, offsetof(struct opts, all), NULL,
-		"every stack, and MIG off on the cards that are empty then", 0 },
+		"every stack, then MIG off on the empty cards", 0 },
 	{ "file", 'f', TR_OPT_STRING, offsetof(struct opts, file), "FILE",
 		"the stack that this file names (default tranche.yaml)", 0 },
 	{ "name", 0, TR_OPT_STRING, offsetof(struct opts, name), "STACK",

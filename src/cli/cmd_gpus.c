@@ -108,7 +108,7 @@ static int run(const struct tr_call *call, struct tr_err *err)
 const struct tr_cmd tr_cmd_gpus = {
 	.path = "gpus",
 	.args = "",
-	.help = "Show the GPUs: can they be sliced, is MIG on, and if not, why not",
+	.help = "Show the GPUs: can they be sliced, is MIG on, why not",
 	.group = TR_GROUP_LOOK,
 	.uses = TR_USES_NODE | TR_USES_JSON,
 	.also = "gpu info devices list ls get smi",

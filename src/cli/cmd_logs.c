@@ -36,7 +36,7 @@ static int run(const struct tr_call *call, struct tr_err *err)
 
 static const char *const example[] = {
 	"tranche logs chat                # all of it",
-	"tranche logs -f -n 20 demo/chat-1   # one replica: the last 20 lines, then what comes",
+	"tranche logs -f -n 20 demo/chat-1   # one replica: 20 lines, then what comes",
 	NULL,
 };
 

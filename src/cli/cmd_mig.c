@@ -26,15 +26,15 @@ static int run(const struct tr_call *call, struct tr_err *err)
 }
 
 static const char *const example[] = {
-	"tranche mig on -i 0              # card 0; without -i: every card that can be sliced",
-	"tranche mig off --dry-run        # what would be done, as nvidia-smi commands",
+	"tranche mig on -i 0              # card 0; without -i: every card",
+	"tranche mig off --dry-run        # the plan, as nvidia-smi commands",
 	NULL,
 };
 
 const struct tr_cmd tr_cmd_mig = {
 	.path = "mig",
 	.args = "on|off",
-	.help = "Turn MIG on or off; a card that somebody uses is left as it is",
+	.help = "Turn MIG on or off, on cards that nobody uses",
 	.group = TR_GROUP_SLICES,
 	.uses = TR_USES_NODE | TR_USES_JSON | TR_USES_GPU | TR_USES_DRY_RUN,
 	.min_args = 1,

@@ -151,15 +151,14 @@ static int run(const struct tr_call *call, struct tr_err *err)
 }
 
 static const char *const example[] = {
-	"tranche profiles -i 0            # sizes of card 0: name, id, memory, where they may "
-	"start",
+	"tranche profiles -i 0            # the sizes of card 0",
 	NULL,
 };
 
 const struct tr_cmd tr_cmd_profiles = {
 	.path = "profiles",
 	.args = "",
-	.help = "Show the sizes on offer, where each may start, and how many are free",
+	.help = "Show the sizes on offer, their places, how many are free",
 	.group = TR_GROUP_LOOK,
 	.uses = TR_USES_NODE | TR_USES_JSON | TR_USES_GPU,
 	.also = "sizes lgip lgipp",

@@ -59,7 +59,7 @@ static const char *const example[] = {
 const struct tr_cmd tr_cmd_up = {
 	.path = "up",
 	.args = "",
-	.help = "Cut the slices and start the models that the stack file asks for",
+	.help = "Cut the slices and start the models of a stack file",
 	.group = TR_GROUP_MODELS,
 	.uses = TR_USES_NODE | TR_USES_JSON | TR_USES_DRY_RUN | TR_USES_RUNTIME | TR_USES_TIMEOUT |
 		TR_USES_GRACE,

@@ -17,7 +17,7 @@ static const struct tr_opt opts[] = {
 	{ "name", 0, TR_OPT_STRING, offsetof(struct opts, name), "NAME",
 		"the node's name (default: the first product's)", 0 },
 	{ "scale", 0, TR_OPT_COUNT, offsetof(struct opts, scale), "N",
-		"limits 1/N of the card's, memory shown N times as large", 0 },
+		"divide limits by N, show memory times N", 0 },
 	{ "swapped-chip", 0, TR_OPT_FLAG, offsetof(struct opts, swapped_chip), NULL,
 		"the mirrored chip kind, where the card has one", 0 },
 	{ "quiet", 'q', TR_OPT_FLAG, offsetof(struct opts, quiet), NULL, "print the name only", 0 },
@@ -88,18 +88,23 @@ static int run(const struct tr_call *call, struct tr_err *err)
 
 static void list_products(FILE *out)
 {
+	static const char maker[] = "NVIDIA ";
 	size_t n;
 	const struct tr_product *v = tr_virtual_products(&n);
 
 	fputs("Products\n", out);
-	for (size_t i = 0; i < n; i++)
-		fprintf(out, "  %-22s  %s%s\n", v[i].key, v[i].name,
-			v[i].has_mig ? "" : "   (cannot be sliced)");
+	for (size_t i = 0; i < n; i++) {
+		bool has_maker = strncmp(v[i].name, maker, sizeof(maker) - 1) == 0;
+
+		fprintf(out, "  %-24s  %s%s\n", v[i].key,
+			v[i].name + (has_maker ? sizeof(maker) - 1 : 0),
+			v[i].has_mig ? "" : " (cannot be sliced)");
+	}
 }
 
 static const char *const example[] = {
-	"tranche virtual create a100-80gb --scale 16   # on a machine with 8 GB of memory",
-	"tranche virtual create a100-80gb:2 h100-80gb --name lab",
+	"tranche virtual create a100-80gb --scale 16   # on 8 GB of memory",
+	"tranche virtual create a100-80gb:2 a30 --name lab",
 	NULL,
 };
 

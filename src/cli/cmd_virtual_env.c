@@ -73,7 +73,7 @@ static int run(const struct tr_call *call, struct tr_err *err)
 }
 
 static const char *const example[] = {
-	"eval \"$(tranche virtual env)\"    # programs of this shell see the virtual node's GPUs",
+	"eval \"$(tranche virtual env)\"   # this shell's programs see its GPUs",
 	NULL,
 };
 
