@@ -51,7 +51,8 @@ def check_readmes(root):
         named = re.findall(r"[\w.*/-]+", "\n".join(
             line.split("|")[1] for line in text.splitlines() if line.startswith("| ")))
         found += [f"{where}/README.md: does not name {name}" for name in sources
-                  if not any(pathlib.PurePath(name).match(n) for n in named if "." in n)]
+                  if not any(pathlib.PurePath(name).match(n) or pathlib.PurePath(n).stem ==
+                             pathlib.PurePath(name).stem for n in named if "." in n)]
     return found
 
 
