@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/spawn.h"
 
+#include "base/clock.h"
 #include "base/err.h"
 
 #include <errno.h>
@@ -14,7 +15,7 @@
 
 extern char **environ;
 
-enum { MAX_OUTPUT = 4 << 20 };
+enum { MAX_OUTPUT = 4 << 20, FLAG_POLL_MS = 50, END_MS = 3000 };
 
 static bool is_program(const char *path)
 {
@@ -77,13 +78,18 @@ static void keep(struct tr_buf *buf, const char *chunk, size_t got)
 	tr_buf_add(buf, chunk, got < room ? got : room);
 }
 
-/* Reads both pipes until both are at their end. */
-static void drain(int fds[2], struct tr_buf *bufs[2])
+static bool is_raised(const volatile int *stop_flag)
+{
+	return stop_flag && *stop_flag;
+}
+
+/* Reads both pipes until both are at their end, or the flag rises. */
+static void drain(int fds[2], struct tr_buf *bufs[2], const volatile int *stop_flag)
 {
 	struct pollfd polls[2] = { { fds[0], POLLIN, 0 }, { fds[1], POLLIN, 0 } };
 
-	while (polls[0].fd >= 0 || polls[1].fd >= 0) {
-		if (poll(polls, 2, -1) < 0) {
+	while ((polls[0].fd >= 0 || polls[1].fd >= 0) && !is_raised(stop_flag)) {
+		if (poll(polls, 2, stop_flag ? FLAG_POLL_MS : -1) < 0) {
 			if (errno == EINTR)
 				continue;
 			return;
@@ -105,48 +111,52 @@ static void drain(int fds[2], struct tr_buf *bufs[2])
 	}
 }
 
-int tr_run(const struct tr_strv *argv, const struct tr_strv *env, struct tr_buf *ret_out,
-	struct tr_buf *ret_errout, int *ret_status, struct tr_err *err)
+/* Both ends of the two pipes: [0] output, [1] error output. */
+struct pipes {
+	int r[2], w[2];
+};
+
+#define PIPES_CLOSED ((struct pipes){ { -1, -1 }, { -1, -1 } })
+
+static void pipes_done(struct pipes *pipes)
 {
-	return tr_run_in(NULL, argv, env, ret_out, ret_errout, ret_status, err);
+	for (int i = 0; i < 2; i++) {
+		tr_closep(&pipes->r[i]);
+		tr_closep(&pipes->w[i]);
+	}
 }
 
-int tr_run_in(const char *dir, const struct tr_strv *argv, const struct tr_strv *env,
-	struct tr_buf *ret_out, struct tr_buf *ret_errout, int *ret_status, struct tr_err *err)
+static int pipes_open(struct pipes *ret)
 {
-	TR_AUTO_FREE char *program = NULL;
-	TR_AUTO_CLOSE int out_r = -1, out_w = -1, err_r = -1, err_w = -1;
-	struct tr_buf *bufs[2] = { ret_out, ret_errout };
+	for (int i = 0; i < 2; i++) {
+		int ends[2];
+
+		if (pipe2(ends, O_CLOEXEC) < 0)
+			return -1;
+		ret->r[i] = ends[0];
+		ret->w[i] = ends[1];
+	}
+	return 0;
+}
+
+/* 0, or an errno. */
+static int spawn(const char *program, const struct tr_strv *argv, const struct tr_run_how *how,
+	const struct pipes *pipes, pid_t *ret_pid)
+{
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attr;
-	int pipes[2], status, r;
 	sigset_t none, usual;
-	char **merged;
-	pid_t pid;
+	char **merged = merge_env(how->env);
+	int r;
 
-	if (tr_strv_ok(argv, err) < 0)
-		return -(int)err->code;
-	program = tr_which(argv->v[0]);
-	if (!program)
-		return tr_fail(err, TR_E_NOT_FOUND, "there is no program '%s' on PATH", argv->v[0]);
-	if (pipe2(pipes, O_CLOEXEC) < 0)
-		return tr_fail_errno(err, errno, "run '%s'", argv->v[0]);
-	out_r = pipes[0];
-	out_w = pipes[1];
-	if (pipe2(pipes, O_CLOEXEC) < 0)
-		return tr_fail_errno(err, errno, "run '%s'", argv->v[0]);
-	err_r = pipes[0];
-	err_w = pipes[1];
-	merged = merge_env(env);
 	if (!merged)
-		return tr_fail(err, TR_E_NO_MEMORY, "run '%s': out of memory", argv->v[0]);
-
+		return ENOMEM;
 	posix_spawn_file_actions_init(&actions);
-	if (dir)
-		posix_spawn_file_actions_addchdir_np(&actions, dir);
+	if (how->dir)
+		posix_spawn_file_actions_addchdir_np(&actions, how->dir);
 	posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-	posix_spawn_file_actions_adddup2(&actions, out_w, 1);
-	posix_spawn_file_actions_adddup2(&actions, err_w, 2);
+	posix_spawn_file_actions_adddup2(&actions, pipes->w[0], 1);
+	posix_spawn_file_actions_adddup2(&actions, pipes->w[1], 2);
 	posix_spawnattr_init(&attr);
 	sigemptyset(&none);
 	sigemptyset(&usual);
@@ -157,19 +167,60 @@ int tr_run_in(const char *dir, const struct tr_strv *argv, const struct tr_strv 
 	posix_spawnattr_setpgroup(&attr, 0);
 	posix_spawnattr_setflags(
 		&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
-	r = posix_spawn(&pid, program, &actions, &attr, argv->v, merged);
+	r = posix_spawn(ret_pid, program, &actions, &attr, argv->v, merged);
 	posix_spawn_file_actions_destroy(&actions);
 	posix_spawnattr_destroy(&attr);
 	free(merged);
+	return r;
+}
+
+/* Ends the program's group: gently, and firmly when it does not go. */
+static void end(pid_t pid)
+{
+	siginfo_t info;
+
+	kill(-pid, SIGTERM);
+	for (int waited_ms = 0; waited_ms < END_MS; waited_ms += FLAG_POLL_MS) {
+		info.si_pid = 0;
+		if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+			info.si_pid == pid)
+			break;
+		tr_sleep_ms(&tr_clock_real, FLAG_POLL_MS);
+	}
+	kill(-pid, SIGKILL);
+}
+
+int tr_run(const struct tr_strv *argv, const struct tr_run_how *how, struct tr_buf *ret_out,
+	struct tr_buf *ret_errout, int *ret_status, struct tr_err *err)
+{
+	static const struct tr_run_how plain;
+	TR_AUTO_FREE char *program = NULL;
+	TR_AUTO(pipes_done) struct pipes pipes = PIPES_CLOSED;
+	struct tr_buf *bufs[2] = { ret_out, ret_errout };
+	bool stopped;
+	int status, r;
+	pid_t pid;
+
+	how = how ? how : &plain;
+	if (tr_strv_ok(argv, err) < 0)
+		return -(int)err->code;
+	program = tr_which(argv->v[0]);
+	if (!program)
+		return tr_fail(err, TR_E_NOT_FOUND, "there is no program '%s' on PATH", argv->v[0]);
+	r = pipes_open(&pipes) < 0 ? errno : spawn(program, argv, how, &pipes, &pid);
 	if (r != 0)
 		return tr_fail_errno(err, r, "run '%s'", program);
-
-	tr_closep(&out_w);
-	tr_closep(&err_w);
-	drain((int[2]){ out_r, err_r }, bufs);
+	tr_closep(&pipes.w[0]);
+	tr_closep(&pipes.w[1]);
+	drain(pipes.r, bufs, how->stop_flag);
+	stopped = is_raised(how->stop_flag);
+	if (stopped)
+		end(pid);
 	while (waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)
 			return tr_fail_errno(err, errno, "wait for '%s'", program);
+	if (stopped)
+		return tr_fail(err, TR_E_INTERRUPTED, "'%s' was interrupted", argv->v[0]);
 	*ret_status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 	return 0;
 }

@@ -10,19 +10,22 @@
 
 struct tr_err;
 
+/* How a program is run; all zero is fine, and so is a NULL pointer to it. */
+struct tr_run_how {
+	const char *dir;	   /* its working folder; NULL: ours */
+	const struct tr_strv *env; /* KEY=VALUE, put on top of this process's environment: a value
+				    * handed over so stands in no argument list */
+	const volatile int *stop_flag; /* non-zero: the program is ended, INTERRUPTED comes back */
+};
+
 /*
- * Runs a program to its end. argv[0] is looked up on PATH. `env` holds KEY=VALUE pairs put on top
- * of this process's environment, NULL for none: a value handed over so stands in no argument list.
- * Standard input is /dev/null. Output and error output are kept apart, each cut at 4 MiB; either
- * pointer may be NULL, which throws that stream away.
+ * Runs a program to its end. argv[0] is looked up on PATH. Standard input is /dev/null. Output and
+ * error output are kept apart, each cut at 4 MiB; either pointer may be NULL, which throws that
+ * stream away. The program has a process group of its own, so Ctrl-C reaches us and not it.
  * ret_status: the exit status, or 128 + the signal. NOT_FOUND when there is no such program.
  */
-int tr_run(const struct tr_strv *argv, const struct tr_strv *env, struct tr_buf *ret_out,
+int tr_run(const struct tr_strv *argv, const struct tr_run_how *how, struct tr_buf *ret_out,
 	struct tr_buf *ret_errout, int *ret_status, struct tr_err *err);
-
-/* The same in another working folder; NULL: in ours. */
-int tr_run_in(const char *dir, const struct tr_strv *argv, const struct tr_strv *env,
-	struct tr_buf *ret_out, struct tr_buf *ret_errout, int *ret_status, struct tr_err *err);
 
 /* The full path of a program on PATH, or NULL; the caller's. */
 char *tr_which(const char *program);

@@ -137,7 +137,9 @@ static int prepare(struct tr_stack_run *run, const struct tr_want *want, const s
 
 	if (run->runtime->needs_pull(&spec->s))
 		tr_tell(run->change, TR_STEP_PULL, want->who, NULL, "%s", spec->s.image);
-	if (tr_is_dry(run->change) || run->runtime->prepare(&spec->s, &inner) == 0)
+	if (tr_is_dry(run->change) ||
+		run->runtime->prepare(
+			&spec->s, run->change ? run->change->stop_flag : NULL, &inner) == 0)
 		return 0;
 	tr_stack_fail(want->stack,
 		want->model->at_image.line ? want->model->at_image : want->model->at, err,

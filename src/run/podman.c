@@ -45,17 +45,24 @@ static void add_reason(struct tr_buf *said, struct tr_buf *ret)
 }
 
 /* Runs podman; a status other than 0 is an error with podman's own words. */
-static int podman(const struct tr_strv *argv, struct tr_buf *ret_out, struct tr_err *err)
+static int podman_until(const volatile int *stop_flag, const struct tr_strv *argv,
+	struct tr_buf *ret_out, struct tr_err *err)
 {
+	const struct tr_run_how how = { .stop_flag = stop_flag };
 	TR_AUTO_BUF said = { 0 }, reason = { 0 };
 	int status;
 
-	if (tr_run(argv, NULL, ret_out, &said, &status, err) < 0)
+	if (tr_run(argv, &how, ret_out, &said, &status, err) < 0)
 		return -(int)err->code;
 	if (status == 0)
 		return 0;
 	add_reason(&said, &reason);
 	return tr_fail(err, TR_E_IO, "podman: %s", tr_buf_str(&reason));
+}
+
+static int podman(const struct tr_strv *argv, struct tr_buf *ret_out, struct tr_err *err)
+{
+	return podman_until(/* stop_flag= */ NULL, argv, ret_out, err);
 }
 
 static int check(struct tr_err *err)
@@ -116,14 +123,16 @@ static bool needs_pull(const struct tr_server_spec *spec)
 	return has_image(spec->image, &there, &ignored) == 0 && !there && !is_local(spec->image);
 }
 
-static int pull(const char *image, struct tr_err *err)
+static int pull(const char *image, const volatile int *stop_flag, struct tr_err *err)
 {
 	TR_AUTO_STRV argv = { 0 };
 
 	tr_podman__begin(&argv);
 	tr_strv_adds(&argv, "pull", "-q", image, NULL);
-	if (podman(&argv, NULL, err) == 0)
+	if (podman_until(stop_flag, &argv, NULL, err) == 0)
 		return 0;
+	if (err->code == TR_E_INTERRUPTED)
+		return tr_wrap(err, "pull image '%s'", image);
 	err->code = TR_E_NOT_FOUND;
 	tr_wrap(err, "pull image '%s'", image);
 	return tr_hint(err, "podman pull %s", image);
@@ -144,7 +153,8 @@ static int check_mounts(const struct tr_server_spec *spec, struct tr_err *err)
 	return 0;
 }
 
-static int prepare(const struct tr_server_spec *spec, struct tr_err *err)
+static int prepare(
+	const struct tr_server_spec *spec, const volatile int *stop_flag, struct tr_err *err)
 {
 	TR_AUTO_STRV env = { 0 };
 	bool there = false;
@@ -158,7 +168,7 @@ static int prepare(const struct tr_server_spec *spec, struct tr_err *err)
 	if (there)
 		return 0;
 	if (!is_local(spec->image))
-		return pull(spec->image, err);
+		return pull(spec->image, stop_flag, err);
 	tr_fail(err, TR_E_NOT_FOUND, "there is no image '%s' on this machine", spec->image);
 	return tr_hint(err, "podman build -t %s FOLDER", spec->image);
 }
@@ -202,7 +212,8 @@ static int run_container(const struct tr_server_spec *spec, struct tr_err *err)
 			tr_strv_add(&env, spec->env.v[i]);
 	r = tr_strv_ok(&env, err);
 	if (r == 0)
-		r = tr_run_in(dir, &argv, &env, NULL, &said, &status, err);
+		r = tr_run(&argv, &(struct tr_run_how){ .dir = dir, .env = &env }, NULL, &said,
+			&status, err);
 	if (env_path[0])
 		unlink(env_path);
 	if (r < 0 || status == 0)

@@ -75,8 +75,9 @@ struct tr_runtime {
 
 	/* Before anything is cut: program there, env_file readable, image there or pulled
 	 * (NOT_FOUND, with the build or pull command as hint; "localhost/" images are never
-	 * pulled). */
-	int (*prepare)(const struct tr_server_spec *spec, struct tr_err *err);
+	 * pulled). A pull ends when *stop_flag (may be NULL) becomes non-zero: INTERRUPTED. */
+	int (*prepare)(const struct tr_server_spec *spec, const volatile int *stop_flag,
+		struct tr_err *err);
 
 	/* Starts it and returns once it runs. EXISTS when the name is taken (a start that a killed
 	 * tranche left behind). On failure nothing of it stays. */

@@ -14,6 +14,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/time.h>
 
 enum { CAP = 4 << 20 };
 
@@ -107,7 +108,8 @@ static void environment_goes_on_top(void **state)
 	tr_strv_adds(&env, "TR_TEST_OLD=new", "TR_TEST_ADDED=a=b", NULL);
 	tr_strv_adds(&argv, "sh", "-c",
 		"echo $TR_TEST_KEPT $TR_TEST_OLD $TR_TEST_OLDER $TR_TEST_ADDED", NULL);
-	assert_int_equal(tr_run(&argv, &env, &out, NULL, &status, &err), 0);
+	assert_int_equal(
+		tr_run(&argv, &(struct tr_run_how){ .env = &env }, &out, NULL, &status, &err), 0);
 	assert_string_equal(tr_buf_str(&out), "kept new older a=b\n");
 	assert_string_equal(getenv("TR_TEST_OLD"), "old");
 }
@@ -204,6 +206,42 @@ static void which_finds_as_a_shell_does(void **state)
 	assert_null(tr_which(""));
 }
 
+static volatile int flag;
+
+static void raise_flag(int sig)
+{
+	(void)sig;
+	flag = 1;
+}
+
+/* The flag rises while the program runs: it and what it started are gone when the call comes back,
+ * long before it would have ended; also one that does not listen to the gentle signal. */
+static void a_raised_flag_ends_the_program(void **state)
+{
+	TR_AUTO_STRV argv = { 0 };
+	TR_AUTO_BUF out = { 0 };
+	struct itimerval soon = { .it_value = { .tv_usec = 200000 } };
+	int status = -1;
+	long child;
+
+	(void)state;
+	flag = 0;
+	signal(SIGALRM, raise_flag);
+	tr_strv_adds(&argv, "sh", "-c", "sleep 1000 & echo $!; wait", NULL);
+	assert_int_equal(setitimer(ITIMER_REAL, &soon, NULL), 0);
+	assert_int_equal(tr_run(&argv, &(struct tr_run_how){ .stop_flag = &flag }, &out, NULL,
+				 &status, &err),
+		-TR_E_INTERRUPTED);
+	signal(SIGALRM, SIG_DFL);
+	assert_int_equal(status, -1);
+	child = strtol(tr_buf_str(&out), NULL, 10);
+	assert_true(child > 0);
+	/* Whoever reaps orphans here may take a moment; a live one would stay. */
+	for (int i = 0; i < 200 && kill((pid_t)child, 0) == 0; i++)
+		usleep(20000);
+	assert_int_equal(kill((pid_t)child, 0), -1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -216,6 +254,7 @@ int main(void)
 		cmocka_unit_test(long_output_is_cut_at_its_end),
 		cmocka_unit_test(child_starts_with_usual_signals_and_own_group),
 		cmocka_unit_test(signals_do_not_disturb),
+		cmocka_unit_test(a_raised_flag_ends_the_program),
 		cmocka_unit_test(which_finds_as_a_shell_does),
 	};
 

@@ -264,7 +264,7 @@ static void container_that_cannot_start_leaves_nothing(void **state)
 	(void)state;
 	tr_strv_add(&server.spec.mounts, "/no/such/folder:/x:ro");
 	say("stubborn", NULL);
-	assert_int_equal(podman->prepare(&server.spec, &err), -TR_E_NOT_FOUND);
+	assert_int_equal(podman->prepare(&server.spec, NULL, &err), -TR_E_NOT_FOUND);
 	assert_non_null(strstr(err.msg, "/no/such/folder"));
 	assert_int_equal(podman->start(&server.spec, &err), -TR_E_SERVER);
 	assert_non_null(strstr(err.msg, server.name));
@@ -344,24 +344,24 @@ static void env_file_is_read_by_podman_and_beaten_by_the_spec(void **state)
 	assert_int_equal(tr_write_file(path, 0600, "A=file\nHOME=/file\n", 18, &err), 0);
 	server.spec.env_file = path;
 	tr_strv_add(&server.spec.env, "HOME=/spec");
-	assert_int_equal(podman->prepare(&server.spec, &err), 0);
+	assert_int_equal(podman->prepare(&server.spec, NULL, &err), 0);
 	say("env", "HOME");
 	start();
 	look(TR_SERVER_EXITED);
 	assert_true(room_has_said(podman, server.name, "HOME=/spec"));
 	stop();
 	server.spec.env_file = "/no/such.env";
-	assert_int_equal(podman->prepare(&server.spec, &err), -TR_E_NOT_FOUND);
+	assert_int_equal(podman->prepare(&server.spec, NULL, &err), -TR_E_NOT_FOUND);
 }
 
 static void missing_local_image_is_said_with_what_to_type(void **state)
 {
 	(void)state;
-	assert_int_equal(podman->prepare(&server.spec, &err), 0);
+	assert_int_equal(podman->prepare(&server.spec, NULL, &err), 0);
 	assert_false(podman->needs_pull(&server.spec));
 	server.spec.image = "localhost/tranche-no-such-image";
 	assert_false(podman->needs_pull(&server.spec));
-	assert_int_equal(podman->prepare(&server.spec, &err), -TR_E_NOT_FOUND);
+	assert_int_equal(podman->prepare(&server.spec, NULL, &err), -TR_E_NOT_FOUND);
 	assert_non_null(strstr(err.hint, "podman build -t localhost/tranche-no-such-image"));
 	server.spec.image = "registry.invalid/tranche-no-such-image";
 	assert_true(podman->needs_pull(&server.spec));

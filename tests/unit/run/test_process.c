@@ -277,14 +277,14 @@ static void program_that_is_missing_or_not_one_leaves_nothing(void **state)
 	(void)state;
 	tr_strv_done(&server.spec.argv);
 	tr_strv_add(&server.spec.argv, "/no/such/program");
-	assert_int_equal(process->prepare(&server.spec, &err), -TR_E_NOT_FOUND);
+	assert_int_equal(process->prepare(&server.spec, NULL, &err), -TR_E_NOT_FOUND);
 	assert_int_equal(process->start(&server.spec, &err), -TR_E_NOT_FOUND);
 	assert_non_null(strstr(err.msg, "/no/such/program"));
 	snprintf(script, sizeof(script), "%s/script", room_dir);
 	assert_int_equal(tr_write_file(script, 0755, "#!/no/such/shell\n", 17, &err), 0);
 	tr_strv_done(&server.spec.argv);
 	tr_strv_add(&server.spec.argv, script);
-	assert_int_equal(process->prepare(&server.spec, &err), 0);
+	assert_int_equal(process->prepare(&server.spec, NULL, &err), 0);
 	assert_int_equal(process->start(&server.spec, &err), -TR_E_NOT_FOUND);
 	assert_non_null(strstr(err.msg, script));
 	assert_non_null(strstr(err.msg, strerror(ENOENT)));
@@ -335,7 +335,7 @@ static void unreadable_env_file_is_refused_before_anything_starts(void **state)
 	(void)state;
 	say("stubborn", NULL);
 	server.spec.env_file = "/no/such/file.env";
-	assert_int_equal(process->prepare(&server.spec, &err), -TR_E_NOT_FOUND);
+	assert_int_equal(process->prepare(&server.spec, NULL, &err), -TR_E_NOT_FOUND);
 	assert_non_null(strstr(err.msg, "/no/such/file.env"));
 	assert_int_equal(process->start(&server.spec, &err), -TR_E_NOT_FOUND);
 	room_assert_gone(process, server.name);
