@@ -25,12 +25,14 @@ class Answer:
         self.begin = self.end = 0.0
         self.error = None
 
-    def fetch(self, question, max_tokens):
+    def fetch(self, question, max_tokens, seed):
         body = {
             "model": self.model,
             "messages": [{"role": "user", "content": question}],
             "max_tokens": max_tokens,
         }
+        if seed is not None:
+            body["seed"] = seed
         conn = http.client.HTTPConnection("127.0.0.1", self.port, timeout=TIMEOUT_S)
         try:
             conn.request(
@@ -47,11 +49,11 @@ class Answer:
             raise OSError("HTTP %d: %s" % (reply.status, raw[:200].decode(errors="replace")))
         return json.loads(raw)
 
-    def ask(self, question, max_tokens, gate, zero):
+    def ask(self, question, max_tokens, seed, gate, zero):
         try:
             gate.wait()
             self.begin = time.perf_counter() - zero[0]
-            reply = self.fetch(question, max_tokens)
+            reply = self.fetch(question, max_tokens, seed)
             self.end = time.perf_counter() - zero[0]
             self.text = reply["choices"][0]["message"]["content"].strip()
             self.fingerprint = reply.get("system_fingerprint", "")
@@ -65,7 +67,7 @@ class Answer:
         return self.end - self.begin
 
 
-def ask_all(question, servers, max_tokens=200):
+def ask_all(question, servers, max_tokens=200, seed=None):
     """servers: (model, port) pairs. Every question is sent at the same moment."""
     answers = [Answer(model, port) for model, port in servers]
     zero = [0.0]
@@ -75,7 +77,8 @@ def ask_all(question, servers, max_tokens=200):
 
     gate = threading.Barrier(len(answers), action=start)
     threads = [
-        threading.Thread(target=a.ask, args=(question, max_tokens, gate, zero)) for a in answers
+        threading.Thread(target=a.ask, args=(question, max_tokens, seed, gate, zero))
+        for a in answers
     ]
     for t in threads:
         t.start()

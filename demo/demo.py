@@ -34,6 +34,7 @@ UPSTREAM_IMAGE = "ghcr.io/ggml-org/llama.cpp:server"
 CARD, CARD_GIB = "a100-sxm4-80gb", 80
 VOICES = ("chat", "coder")
 QUESTION = "Hello!"
+SEED = 147  # two answers of about the same length, and the same ones each time
 
 BOLD, GREEN, RED, DIM, PLAIN = (
     ("\033[1m", "\033[32m", "\033[31m", "\033[2m", "\033[0m")
@@ -268,7 +269,8 @@ def bring_up(steps, runtime, stack, by, traces):
 
 def use(steps, by):
     with steps.step('"%s" to both at the same time' % QUESTION):
-        answers = ask.ask_all(QUESTION, [(r["model"], r["port"]) for r in replicas()])
+        servers = [(r["model"], r["port"]) for r in replicas()]
+        answers = ask.ask_all(QUESTION, servers, seed=SEED)
         ask.show(answers, out)
         check_answers(answers)
     with steps.step("Memory of each slice, as tranche and as the kernel have it"):
