@@ -26,16 +26,41 @@ static const struct {
 	[TR_STEP_NOTE] = { "note", TR_STYLE_DIM },
 };
 
+/* When this model's server was begun, for "ready ... after 0.7 s". Where memory is too short to
+ * remember it, that is only not said. */
+static struct tr_model_start *start_of(struct tr_talk *talk, const struct tr_step *step)
+{
+	struct tr_model_start *grown;
+
+	for (size_t i = 0; i < talk->n_starts; i++)
+		if (strcmp(talk->starts[i].model, step->model) == 0)
+			return &talk->starts[i];
+	if (step->kind != TR_STEP_START)
+		return NULL;
+	grown = reallocarray(talk->starts, talk->n_starts + 1, sizeof(*grown));
+	if (!grown)
+		return NULL;
+	talk->starts = grown;
+	grown += talk->n_starts++;
+	snprintf(grown->model, sizeof(grown->model), "%s", step->model);
+	return grown;
+}
+
 /* "chat-0: localhost/engine", "2g.20gb at 0:4". Where the words only say the model again, they are
  * left out. */
-static void subject(const struct tr_step *step, struct tr_buf *ret)
+static void subject(struct tr_talk *talk, const struct tr_step *step, struct tr_buf *ret)
 {
+	struct tr_model_start *start = step->model ? start_of(talk, step) : NULL;
 	const char *what = step->what ? step->what : "";
 
 	if (step->model)
 		tr_buf_puts(ret, step->model);
 	if (*what && (!step->model || strcmp(what, step->model) != 0))
 		tr_buf_addf(ret, "%s%s", step->model ? ": " : "", what);
+	if (start && step->kind == TR_STEP_START)
+		start->seconds = step->seconds;
+	if (start && step->kind == TR_STEP_READY)
+		tr_buf_addf(ret, " after %.1f s", step->seconds - start->seconds);
 }
 
 static void add_json(struct tr_talk *talk, const struct tr_step *step)
@@ -102,7 +127,7 @@ static void on_step(void *arg, const struct tr_step *step)
 
 	if ((size_t)step->kind >= TR_COUNT(words))
 		return;
-	subject(step, &text);
+	subject(talk, step, &text);
 	talk->n_steps += step->kind != TR_STEP_NOTE;
 	if (common->json)
 		add_json(talk, step);
@@ -145,6 +170,7 @@ int tr_talk_begin(struct tr_talk *talk, const struct tr_call *call, const struct
 void tr_talk_done(struct tr_talk *talk)
 {
 	tr_js_done(&talk->js);
+	free(talk->starts);
 	*talk = (struct tr_talk){ 0 };
 }
 

@@ -11,6 +11,11 @@
 
 #include <tranche/tranche.h>
 
+struct tr_model_start {
+	char model[160];
+	double seconds;
+};
+
 struct tr_talk {
 	const struct tr_call *call;
 	const struct tr_node *node; /* NULL: the change is of no open node */
@@ -19,6 +24,8 @@ struct tr_talk {
 	json_t *steps;
 	size_t n_steps; /* notes not counted */
 	bool has_head;
+	size_t n_starts;
+	struct tr_model_start *starts; /* when each model's server was begun */
 };
 
 /* Fills in `ret` from the common options and makes signals raise its stop flag. `talk` is borrowed

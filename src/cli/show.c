@@ -9,8 +9,7 @@ void tr_show_node(const struct tr_node *node, FILE *out)
 		return;
 	fprintf(out, "virtual node '%s', driver %s", tr_node_name(node), tr_node_driver(node));
 	if (scale > 1)
-		fprintf(out, ", scale %u: limits are 1/%u, memory is shown x%u", scale, scale,
-			scale);
+		fprintf(out, ", scale %u: limits / %u, memory x %u", scale, scale, scale);
 	fputc('\n', out);
 }
 

@@ -105,3 +105,39 @@ uuid_of_gpu()
 		"$PYTHON" -c 'import json, sys
 print(json.load(sys.stdin)["gpus"][int(sys.argv[1])]["uuid"][4:])' "$1"
 }
+
+# lab [LINE...]: a node of its own, and ./tranche.yaml with one model on it: a server that lists a
+# folder, with more lines of yaml for it, if any.
+lab()
+{
+	local line
+
+	"$TRANCHE" virtual create --scale 16 --name "cli$$x$BATS_TEST_NUMBER" a100-80gb \
+		>/dev/null 2>&1
+	cat >tranche.yaml <<-'EOF'
+		version: 1
+		name: lab
+		models:
+		  files:
+		    engine: command
+		    slice: 1g.10gb
+		    args: [python3, -u, -m, http.server, --bind, 127.0.0.1, "${PORT}"]
+	EOF
+	for line in "$@"; do
+		echo "    $line" >>tranche.yaml
+	done
+}
+
+# serves ARGUMENT...: the model's program is this instead.
+serves()
+{
+	local words
+
+	words=$(printf ', "%s"' "$@")
+	sed -i "s|^    args: .*|    args: [${words#, }]|" tranche.yaml
+}
+
+up()
+{
+	"$TRANCHE" up --runtime process "$@"
+}

@@ -125,7 +125,7 @@ no models" -- ps
 @test "a scale is said" {
 	tranche virtual create --name scaled --scale 16 a100-80gb 2>/dev/null
 	run -0 tranche ps
-	[ "${lines[0]}" = "virtual node 'scaled', driver 580.159.04, scale 16: limits are 1/16, memory is shown x16" ]
+	[ "${lines[0]}" = "virtual node 'scaled', driver 580.159.04, scale 16: limits / 16, memory x 16" ]
 	fits ps -- ps --json
 	[ "$(value 'd["scale"]')" -eq 16 ]
 }
