@@ -30,12 +30,7 @@ static int fail_no_name(struct tr_node *node, struct tr_err *err)
 
 	if (tr_stack_names(node, &names, err) < 0)
 		return -(int)err->code;
-	for (const char *line = names; *line;) {
-		size_t len = strcspn(line, "\n");
-
-		tr_buf_addf(&hint, "tranche down %.*s\n", (int)len, line);
-		line += len + (line[len] == '\n');
-	}
+	tr_show_stack_names(&hint, "tranche down", names);
 	tr_fail(err, TR_E_INVALID, "which stack? There is no 'tranche.yaml' in this folder%s",
 		hint.len ? "" : ", and no stack is up");
 	return tr_hint(err, "%s", tr_buf_str(&hint));

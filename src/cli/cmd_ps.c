@@ -3,6 +3,19 @@
 #include "cli/cmd.h"
 #include "cli/show.h"
 
+/* A stack has a model at least, so one with none is not there. */
+static int fail_no_stack(struct tr_node *node, const char *stack, struct tr_err *err)
+{
+	TR_AUTO_FREE char *names = NULL;
+	TR_AUTO_BUF hint = { 0 };
+
+	if (tr_stack_names(node, &names, err) < 0)
+		return -(int)err->code;
+	tr_show_stack_names(&hint, "tranche ps", names);
+	tr_fail(err, TR_E_NOT_FOUND, "there is no stack '%.60s'", stack);
+	return tr_hint(err, "%s", tr_buf_str(&hint));
+}
+
 static int run(const struct tr_call *call, struct tr_err *err)
 {
 	TR_AUTO(tr_node_closep) struct tr_node *node = NULL;
@@ -12,6 +25,8 @@ static int run(const struct tr_call *call, struct tr_err *err)
 	if (tr_node_open(call->common->node, &node, err) < 0 ||
 		tr_replicas_get(node, stack, &replicas, err) < 0)
 		return -(int)err->code;
+	if (stack && replicas->n == 0)
+		return fail_no_stack(node, stack, err);
 	if (call->common->json)
 		return tr_show_replicas_json(node, replicas, err);
 	return tr_show_replicas(node, replicas, err);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/show.h"
 
+#include <string.h>
+
 void tr_show_node(const struct tr_node *node, FILE *out)
 {
 	uint32_t scale = tr_node_scale(node);
@@ -51,6 +53,16 @@ void tr_show_age(struct tr_table *table, int64_t since_unix_ms, int64_t now_unix
 void tr_show_model_name(struct tr_buf *ret, const char *stack, const char *model, uint32_t replica)
 {
 	tr_buf_addf(ret, "%s/%s-%u", stack, model, replica);
+}
+
+void tr_show_stack_names(struct tr_buf *ret, const char *command, const char *names)
+{
+	while (*names) {
+		size_t len = strcspn(names, "\n");
+
+		tr_buf_addf(ret, "%s %.*s\n", command, (int)len, names);
+		names += len + (names[len] == '\n');
+	}
 }
 
 void tr_show_place(struct tr_table *table, uint32_t start, uint32_t size)

@@ -27,6 +27,8 @@ void tr_show_memory(struct tr_table *table, bool has_memory, uint64_t used, uint
 void tr_show_age(struct tr_table *table, int64_t since_unix_ms, int64_t now_unix_ms);
 /* "stack/model-replica". */
 void tr_show_model_name(struct tr_buf *ret, const char *stack, const char *model, uint32_t replica);
+/* A hint: COMMAND and each of the names (lines), a line each. */
+void tr_show_stack_names(struct tr_buf *ret, const char *command, const char *names);
 /* "0-1": the memory slices that a placement takes. */
 void tr_show_place(struct tr_table *table, uint32_t start, uint32_t size);
 

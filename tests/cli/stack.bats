@@ -27,7 +27,7 @@ model()
 	grep -E '^ *[0-9]+\.[0-9]s  loading   files-0: ' <<<"$stderr"
 	grep -E '^ *[0-9]+\.[0-9]s  ready     files-1: .* after [0-9]+\.[0-9] s$' <<<"$stderr"
 	[[ ${lines[0]} == "virtual node 'cli"* ]]
-	[[ ${lines[1]} == "MODEL        PORT   URL "*" SLICE    UUID" ]]
+	[[ ${lines[1]} =~ ^MODEL\ +PORT\ +URL\ +SLICE\ +UUID$ ]]
 	[[ ${lines[2]} =~ ^lab/files-0\ +([0-9]+)\ +http://127.0.0.1:([0-9]+)/v1\ +1g.10gb\ +MIG-[0-9a-f-]{36}$ ]]
 	[ "${BASH_REMATCH[1]}" = "${BASH_REMATCH[2]}" ]
 	"$PYTHON" -c 'import sys, urllib.request
@@ -53,7 +53,7 @@ print(urllib.request.urlopen("http://127.0.0.1:" + sys.argv[1]).status)' "${BASH
 	[ "$(value 'd["slices"][0]["model"]')" = files ]
 	run -0 tranche ps lab
 	[ "${#lines[@]}" -ge 3 ]
-	fails 3 "other" -- ps other
+	fails 3 "there is no stack 'other'" "tranche ps lab" -- ps other
 }
 
 @test "limits that nobody enforces are said" {
@@ -215,10 +215,10 @@ print(urllib.request.urlopen("http://127.0.0.1:" + sys.argv[1]).status)' "${BASH
 	kill -9 "$(model 'm["pid"]')"
 	timeout 60 bash -c 'until "$TRANCHE" ps --json | grep -q exited; do sleep 0.05; done'
 	fits ps -- ps --json
-	[ "$(value 'd["models"][0]["why"]')" = "signal 9" ]
+	[ "$(value 'd["models"][0]["why"]')" = "signal 9 (Killed)" ]
 	run -0 tranche ps
 	[[ $output == *" exited "* ]]
-	[[ $output == *"lab/files-0: signal 9   (tranche logs lab/files-0)"* ]]
+	[[ $output == *"lab/files-0: signal 9 (Killed)   (tranche logs lab/files-0)"* ]]
 }
 
 @test "a model that does not answer in time" {
@@ -248,7 +248,7 @@ print(urllib.request.urlopen("http://127.0.0.1:" + sys.argv[1]).status)' "${BASH
 	grep -q "stopping: what was begun is undone" said
 	grep -q "tranche: .*interrupted" said
 	[ "$(n_slices)" = 1 ]
-	[ "$(model 'm["stack"], m["state"]')" = "('lab', 'ready')" ]
+	[ "$(model 'm["stack"] + " " + m["state"]')" = "lab ready" ]
 }
 
 @test "a slip in the stack file is told by line and column, and nothing is started" {
@@ -256,7 +256,10 @@ print(urllib.request.urlopen("http://127.0.0.1:" + sys.argv[1]).status)' "${BASH
 	fails 2 "tranche.yaml:8:5: " -- up
 	[[ $stderr == *replicas* ]]
 	fails 3 "nosuch.yaml" -- up -f nosuch.yaml
+	[ "$(n_slices)" = 0 ]
+	sed -i '/replcas/d' tranche.yaml
 	fails 2 "podman" -- up --runtime dokcer
+	[[ $stderr == *process* ]]
 	[ "$(n_slices)" = 0 ]
 }
 
