@@ -120,39 +120,48 @@ static nvmlReturn_t find_state(void)
 	return r;
 }
 
+/* What each call does around its work; the files that it opens and reads are points where a thread
+ * may be cancelled, and the lock would be left to nobody. */
+static struct tr_drv_call begin(void)
+{
+	struct tr_drv_call call = { .saved_errno = errno };
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &call.saved_cancel);
+	lock_all();
+	return call;
+}
+
+void tr_drv_leave(struct tr_drv_call *call)
+{
+	unlock_all();
+	pthread_setcancelstate(call->saved_cancel, NULL);
+	errno = call->saved_errno;
+}
+
 nvmlReturn_t tr_drv_open(void)
 {
-	int saved = errno;
-	nvmlReturn_t r = NVML_SUCCESS;
+	TR_AUTO(tr_drv_leave) struct tr_drv_call call = begin();
 
-	lock_all();
 	if (!drv.has_atfork)
 		drv.has_atfork = pthread_atfork(lock_all, unlock_all, unlock_all) == 0;
 	if (drv.init_count == 0)
-		r = find_state();
-	if (r == NVML_SUCCESS)
+		call.status = find_state();
+	if (call.status == NVML_SUCCESS)
 		drv.init_count++;
-	unlock_all();
-	errno = saved;
-	return r;
+	return call.status;
 }
 
 nvmlReturn_t tr_drv_close(void)
 {
-	nvmlReturn_t r = NVML_ERROR_UNINITIALIZED;
-	int saved = errno;
+	TR_AUTO(tr_drv_leave) struct tr_drv_call call = begin();
 
-	lock_all();
-	if (drv.init_count > 0) {
-		r = NVML_SUCCESS;
-		if (--drv.init_count == 0) {
-			tr_snapshot_close(&drv.snap);
-			tr_drv_forget_cgroups();
-		}
+	if (drv.init_count == 0)
+		return NVML_ERROR_UNINITIALIZED;
+	if (--drv.init_count == 0) {
+		tr_snapshot_close(&drv.snap);
+		tr_drv_forget_cgroups();
 	}
-	unlock_all();
-	errno = saved;
-	return r;
+	return call.status;
 }
 
 /* A view is true when it is the very file that the state records. */
@@ -243,17 +252,10 @@ static nvmlReturn_t refresh(void)
 
 struct tr_drv_call tr_drv_enter(void)
 {
-	struct tr_drv_call call = { .saved_errno = errno };
+	struct tr_drv_call call = begin();
 
-	lock_all();
 	call.status = drv.init_count ? refresh() : NVML_ERROR_UNINITIALIZED;
 	return call;
-}
-
-void tr_drv_leave(struct tr_drv_call *call)
-{
-	unlock_all();
-	errno = call->saved_errno;
 }
 
 const struct tr_sim_node *tr_drv_node(void)

@@ -2,9 +2,10 @@
 /*
  * What the virtual driver's functions share.
  *
- * Each exported function begins with TR_DRV_CALL(): one mutex for the whole library, the state
- * brought up to date, errno put back at the end. Nothing a caller hands in is followed but the
- * buffers to fill: handles are numbers with a tag, checked against the state each time.
+ * Each exported function begins with TR_DRV_CALL(): one mutex for the whole library, which no
+ * thread can be cancelled under, the state brought up to date, errno put back at the end. Nothing a
+ * caller hands in is followed but the buffers to fill: handles are numbers with a tag, checked
+ * against the state each time.
  */
 #pragma once
 
@@ -18,7 +19,7 @@
 
 struct tr_drv_call {
 	nvmlReturn_t status; /* not SUCCESS: the caller returns it */
-	int saved_errno;
+	int saved_errno, saved_cancel;
 };
 
 struct tr_drv_call tr_drv_enter(void);

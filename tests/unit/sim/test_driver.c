@@ -544,6 +544,20 @@ static void *ask_for_ever(void *arg)
 	return NULL;
 }
 
+static void *list_for_ever(void *arg)
+{
+	const _Atomic int *stop = arg;
+	nvmlProcessInfo_t infos[4];
+
+	while (!*stop) {
+		unsigned n = 4;
+
+		nvml.nvmlDeviceGetComputeRunningProcesses_v3(a100, &n, infos);
+		pthread_testcancel();
+	}
+	return NULL;
+}
+
 static void forked_children_can_ask(void **state)
 {
 	_Atomic int stop = 0;
@@ -568,6 +582,33 @@ static void forked_children_can_ask(void **state)
 	stop = 1;
 	for (int i = 0; i < 3; i++)
 		pthread_join(threads[i], NULL);
+}
+
+/* A query opens and reads files, where a thread may be cancelled: never with our lock held. */
+static void cancelled_threads_leave_no_lock(void **state)
+{
+	char cgroup[64], cgroup_dir[128], uuid[80];
+	_Atomic int never = 0;
+	nvmlMemory_t memory;
+
+	(void)state;
+	if (!room_cgroup_make(cgroup, cgroup_dir))
+		skip();
+	assert_int_equal(nvml.nvmlDeviceGetUUID(a100, uuid, sizeof(uuid)), NVML_SUCCESS);
+	assert_int_equal(tr_sim_bind("test", uuid, cgroup, &err), 0);
+	for (int i = 0; i < 50; i++) {
+		pthread_t thread;
+
+		assert_int_equal(pthread_create(&thread, NULL, list_for_ever, &never), 0);
+		usleep((useconds_t)(100 * (i % 10)));
+		pthread_cancel(thread);
+		alarm(10); /* a lock that was left would hold for ever */
+		pthread_join(thread, NULL);
+		assert_int_equal(nvml.nvmlDeviceGetMemoryInfo(a100, &memory), NVML_SUCCESS);
+		alarm(0);
+	}
+	assert_int_equal(tr_sim_unbind("test", cgroup, &err), 0);
+	rmdir(cgroup_dir);
 }
 
 /* A program that closes what it did not open, then gets our descriptor's number for its own file.
@@ -638,6 +679,7 @@ int main(void)
 		WITH_NVML(unmodelled_is_not_supported),
 		WITH_NVML(memory_is_the_cgroups),
 		WITH_NVML(forked_children_can_ask),
+		WITH_NVML(cancelled_threads_leave_no_lock),
 		WITH_NVML(closed_descriptors_do_no_harm),
 		cmocka_unit_test(destroyed_node_is_lost),
 	};
