@@ -584,31 +584,46 @@ static void forked_children_can_ask(void **state)
 		pthread_join(threads[i], NULL);
 }
 
+/* In a child, which SIGALRM ends when a lock was left that would hold for ever. */
+static void cancel_threads(void)
+{
+	_Atomic int never = 0;
+	nvmlMemory_t memory;
+
+	for (int i = 0; i < 50; i++) {
+		pthread_t thread;
+
+		if (pthread_create(&thread, NULL, list_for_ever, &never) != 0)
+			_exit(1);
+		usleep((useconds_t)(100 * (i % 10)));
+		pthread_cancel(thread);
+		alarm(10);
+		pthread_join(thread, NULL);
+		if (nvml.nvmlDeviceGetMemoryInfo(a100, &memory) != NVML_SUCCESS)
+			_exit(2);
+	}
+	_exit(0);
+}
+
 /* A query opens and reads files, where a thread may be cancelled: never with our lock held. */
 static void cancelled_threads_leave_no_lock(void **state)
 {
 	char cgroup[64], cgroup_dir[128], uuid[80];
-	_Atomic int never = 0;
-	nvmlMemory_t memory;
+	int status;
+	pid_t pid;
 
 	(void)state;
 	if (!room_cgroup_make(cgroup, cgroup_dir))
 		skip();
 	assert_int_equal(nvml.nvmlDeviceGetUUID(a100, uuid, sizeof(uuid)), NVML_SUCCESS);
 	assert_int_equal(tr_sim_bind("test", uuid, cgroup, &err), 0);
-	for (int i = 0; i < 50; i++) {
-		pthread_t thread;
-
-		assert_int_equal(pthread_create(&thread, NULL, list_for_ever, &never), 0);
-		usleep((useconds_t)(100 * (i % 10)));
-		pthread_cancel(thread);
-		alarm(10); /* a lock that was left would hold for ever */
-		pthread_join(thread, NULL);
-		assert_int_equal(nvml.nvmlDeviceGetMemoryInfo(a100, &memory), NVML_SUCCESS);
-		alarm(0);
-	}
+	pid = fork();
+	if (pid == 0)
+		cancel_threads();
+	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(tr_sim_unbind("test", cgroup, &err), 0);
-	rmdir(cgroup_dir);
+	assert_int_equal(rmdir(cgroup_dir), 0);
+	assert_int_equal(status, 0);
 }
 
 /* A program that closes what it did not open, then gets our descriptor's number for its own file.
