@@ -26,6 +26,13 @@ def files_of(root):
     return sorted(p for p in (root / line for line in done.stdout.splitlines()) if p.is_file())
 
 
+def is_named(pattern, name):
+    """x.c names x.h and x_priv.h too: a module is one thing."""
+    return name.match(pattern) or name.suffix == ".h" and (
+        name.with_suffix(".c").match(pattern) or
+        name.name == pathlib.PurePath(pattern).stem + "_priv.h")
+
+
 def check_readmes(root):
     found, folders = [], {}
     for path in files_of(root):
@@ -51,8 +58,7 @@ def check_readmes(root):
         named = re.findall(r"[\w.*/-]+", "\n".join(
             line.split("|")[1] for line in text.splitlines() if line.startswith("| ")))
         found += [f"{where}/README.md: does not name {name}" for name in sources
-                  if not any(pathlib.PurePath(name).match(n) or pathlib.PurePath(n).stem ==
-                             pathlib.PurePath(name).stem for n in named if "." in n)]
+                  if not any(is_named(n, pathlib.PurePath(name)) for n in named if "." in n)]
     return found
 
 
