@@ -367,3 +367,5 @@ nvmlReturn_t nvmlComputeInstanceGetInfo(
 	nvmlComputeInstance_t compute, nvmlComputeInstanceInfo_t *info);
 nvmlReturn_t nvmlComputeInstanceGetInfo_v2(
 	nvmlComputeInstance_t compute, nvmlComputeInstanceInfo_t *info);
+
+#include "abi/nvml_query.h"
