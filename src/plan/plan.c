@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "facts/facts.h"
+#include "plan/plan_priv.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -477,4 +478,16 @@ int tr_plan_fit(const struct tr_plan_gpu *gpus, size_t n_gpus, const struct tr_p
 	free(s.best);
 	free(s.gpu_of);
 	return r;
+}
+
+/* --- For the planner's other parts --- */
+
+const char *tr_plan__attribute(const char *name)
+{
+	return attribute(name);
+}
+
+bool tr_plan__excludes(const char *a, const char *b)
+{
+	return exclude_each_other(a, b);
 }
