@@ -77,6 +77,8 @@ static int open_virtual(struct tr_node *node, const char *name, struct tr_err *e
 	if (tr_sim_read(name, state, err) < 0) {
 		if (err->code == TR_E_NOT_FOUND)
 			tr_hint(err, "tranche virtual list   shows what there is");
+		else if (err->code == TR_E_INVALID)
+			tr_hint(err, "tranche virtual destroy --force %s   throws it away", name);
 		return -(int)err->code;
 	}
 	if (tr_sim_node_path(name, "lib/libnvidia-ml.so.1", library, err) < 0)

@@ -89,12 +89,19 @@ int tr_stack_applied(struct tr_node *node, const char *name, struct tr_stack **r
 	return parse_applied(&applied, name, ret_stack, ret_runtime, err);
 }
 
-/* A full path, so that the stored stack means the same from any folder. */
+/* A full path, so that the stored stack means the same from any folder; what is no file (standard
+ * input) counts as lying in the folder where it was read. */
 static char *full_path(const char *file)
 {
+	TR_AUTO_FREE char *dir = NULL;
 	char *path = realpath(file, NULL);
+	TR_AUTO_BUF full = { 0 };
 
-	return path ? path : strdup(file);
+	if (path)
+		return path;
+	dir = getcwd(NULL, 0);
+	tr_buf_addf(&full, "%s/%s", dir ? dir : "", file);
+	return tr_buf_take(&full);
 }
 
 static int load_file(const char *file, const char *name, struct tr_stack **ret, struct tr_err *err)
@@ -378,11 +385,16 @@ int tr_virtual_destroy(
 	const char *name, bool force, const struct tr_change *change, struct tr_err *err)
 {
 	TR_AUTO(close_node) struct tr_node *node = NULL;
+	int r;
 
 	tr_tell_begin();
 	if (strcmp(name, TR_NODE_HARDWARE) == 0)
 		return tr_fail(err, TR_E_INVALID, "'" TR_NODE_HARDWARE "' is no virtual node");
-	if (tr_node_open(name, &node, err) < 0 || empty_node(node, force, change, err) < 0)
+	r = tr_node_open(name, &node, err);
+	/* A node too damaged to be opened can still be thrown away. */
+	if (r < 0 && (!force || r == -TR_E_NOT_FOUND))
+		return r;
+	if (node && empty_node(node, force, change, err) < 0)
 		return -(int)err->code;
 	if (tr_is_dry(change))
 		return 0;
@@ -391,5 +403,5 @@ int tr_virtual_destroy(
 			tr_hint(err, "tranche virtual destroy --force %s", name);
 		return -(int)err->code;
 	}
-	return forget_node(node, err);
+	return node ? forget_node(node, err) : 0;
 }
