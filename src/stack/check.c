@@ -49,7 +49,7 @@ static int check_source(const struct tr_reader *r, struct tr_model *model, struc
 	const char *file = r->stack->file, *fault = NULL;
 
 	if (!model->model && engine->needs_model)
-		return tr_stack__fail(file, model->at, err,
+		return tr_yaml_fail(file, model->at, err,
 			"no 'model' in models.%s, which engine '%s' needs; allowed: %s",
 			model->name, engine->name, allowed);
 	if (!model->model)
@@ -62,8 +62,8 @@ static int check_source(const struct tr_reader *r, struct tr_model *model, struc
 		fault = "neither a hub id nor a path";
 	}
 	if (fault)
-		return tr_stack__fail(file, model->at_model, err,
-			"'model' is '%s', %s; allowed: %s", TR_SHOWN(model->model), fault, allowed);
+		return tr_yaml_fail(file, model->at_model, err, "'model' is '%s', %s; allowed: %s",
+			TR_SHOWN(model->model), fault, allowed);
 	return 0;
 }
 
@@ -88,12 +88,12 @@ static int check_arg(const struct tr_reader *r, const struct tr_model *model,
 	const struct tr_engine_refusal *refusal = model->engine->refused;
 
 	if (!model->model && strstr(arg->text, "${MODEL}"))
-		return tr_stack__fail(r->stack->file, arg->at, err,
+		return tr_yaml_fail(r->stack->file, arg->at, err,
 			"'${MODEL}' with no 'model' in models.%s; allowed: with the key 'model'",
 			model->name);
 	for (; refusal && refusal->flag; refusal++)
 		if (is_refused(refusal, arg))
-			return tr_stack__fail(r->stack->file, arg->at, err,
+			return tr_yaml_fail(r->stack->file, arg->at, err,
 				"'%s%s%s' is not for 'args': %s; allowed: %s's other arguments",
 				refusal->flag, refusal->value ? " " : "",
 				refusal->value ? refusal->value : "", refusal->why,
@@ -104,7 +104,7 @@ static int check_arg(const struct tr_reader *r, const struct tr_model *model,
 int tr_stack__check_model(const struct tr_reader *r, const struct tr_yaml *node,
 	struct tr_model *model, struct tr_err *err)
 {
-	const struct tr_yaml *args = tr_stack__child(node, "args");
+	const struct tr_yaml *args = tr_yaml_child(node, "args");
 	int ret = check_source(r, model, err);
 
 	for (const struct tr_yaml *arg = args ? args->first : NULL; ret == 0 && arg;
@@ -113,7 +113,7 @@ int tr_stack__check_model(const struct tr_reader *r, const struct tr_yaml *node,
 	if (ret < 0)
 		return ret;
 	if (!model->engine->program && model->args.n == 0 && !model->image)
-		return tr_stack__fail(r->stack->file, model->at, err,
+		return tr_yaml_fail(r->stack->file, model->at, err,
 			"nothing to start in models.%s; allowed: 'args' that starts with a "
 			"program, "
 			"or 'image'",

@@ -157,7 +157,7 @@ int tr_stack__read(struct tr_reader *r, const struct tr_yaml *root, struct tr_er
 	int ret;
 
 	if (root->kind != TR_YAML_MAPPING)
-		return tr_stack__fail(r->stack->file, root->at, err,
+		return tr_yaml_fail(r->stack->file, root->at, err,
 			"%s where the whole file is a mapping; allowed: keys, as 'version: 1'",
 			root->kind == TR_YAML_LIST ? "a list" : "text");
 	ret = tr_stack__walk(r, stack_keys, root, r->stack, err);

@@ -113,10 +113,11 @@ int tr_stack_parse(
 	const char *file, const char *text, size_t len, struct tr_stack **ret, struct tr_err *err)
 {
 	TR_AUTO(tr_stack_freep) struct tr_stack *stack = calloc(1, sizeof(*stack));
-	TR_AUTO(tr_stack__doc_freep) struct tr_yaml *root = NULL;
+	static const struct tr_yaml_words words = { "version: 1", "stack" };
+	TR_AUTO(tr_yaml_freep) struct tr_yaml *root = NULL;
 	TR_AUTO_FREE char *dir = folder_of(file);
 	struct tr_reader r = { .stack = stack, .dir = dir };
-	int ret_code = tr_stack__doc(file, text, len, &root, err);
+	int ret_code = tr_yaml_read(file, &words, text, len, &root, err);
 
 	if (ret_code < 0)
 		return ret_code;
@@ -130,7 +131,7 @@ int tr_stack_parse(
 	if (ret_code < 0)
 		return ret_code;
 	if (!stack->name && strcmp(file, "-") == 0)
-		return tr_stack__fail(file, root->at, err,
+		return tr_yaml_fail(file, root->at, err,
 			"no 'name', which standard input needs; allowed: a name, as 'name: demo'");
 	if (!stack->name)
 		stack->name = name_of_folder(dir);
@@ -145,11 +146,11 @@ int tr_stack_load(const char *file, struct tr_stack **ret, struct tr_err *err)
 	const char *path = strcmp(file, "-") == 0 ? "/dev/stdin" : file;
 	TR_AUTO_FREE char *text = NULL;
 	size_t len = 0;
-	int r = tr_read_file(path, TR_STACK_MAX_BYTES, &text, &len, err);
+	int r = tr_read_file(path, TR_YAML_MAX_BYTES, &text, &len, err);
 
 	if (r == -TR_E_INVALID)
-		return tr_stack__fail(file, (struct tr_where){ 1, 1 }, err,
-			"too large a file; allowed: %d bytes", TR_STACK_MAX_BYTES);
+		return tr_yaml_fail(file, (struct tr_where){ 1, 1 }, err,
+			"too large a file; allowed: %d bytes", TR_YAML_MAX_BYTES);
 	if (r == -TR_E_NOT_FOUND)
 		tr_hint(err, "write a tranche.yaml there, or name another file with -f FILE");
 	if (r < 0)

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "base/buf.h"
+#include "yaml/yaml.h"
 
 #include <stdint.h>
 
@@ -20,11 +21,6 @@ struct tr_slice_want {
 	enum tr_want_kind kind;
 	char *profile;	       /* TR_WANT_PROFILE: as typed ("2g.20gb", or an id "14") */
 	uint64_t memory_bytes; /* TR_WANT_MEMORY */
-};
-
-/* Where a value stood, for complaints that only later stages can make ("this GPU has no ..."). */
-struct tr_where {
-	uint32_t line, column;
 };
 
 struct tr_model {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Inside the stack file's reader: the file as a tree of nodes (doc.c), the walker that puts a tree
+ * Inside the stack file's reader: the walker that puts the file's tree (yaml/yaml.h)
  * into a struct by a table of keys (walk.c), the readers of single values (value.c), the table
  * itself (keys.c), and what holds between keys (check.c).
  *
@@ -9,41 +9,11 @@
 #pragma once
 
 #include "stack/stack.h"
+#include "yaml/yaml.h"
 
 #include <stdbool.h>
 
 struct tr_err;
-
-enum {
-	TR_STACK_MAX_BYTES = 1 << 20,
-	TR_STACK_MAX_NODES = 1 << 16,	/* values in a file */
-	TR_STACK_MAX_ENTRIES = 1 << 12, /* in one list or mapping: duplicates are sought pairwise */
-	TR_STACK_MAX_DEPTH = 16,	/* the format needs 5 */
-};
-
-/* --- doc.c: from text to a tree --- */
-
-enum tr_yaml_kind { TR_YAML_TEXT, TR_YAML_LIST, TR_YAML_MAPPING };
-
-/* One value. A tree, never a graph: aliases are refused, so its size is the file's. */
-struct tr_yaml {
-	enum tr_yaml_kind kind;
-	struct tr_where at;
-	char *key; /* in a mapping: its key; NULL in a list */
-	struct tr_where key_at;
-	char *text;	 /* TEXT: with no NUL inside */
-	bool is_missing; /* TEXT: nothing was written, not even "" */
-	size_t n;	 /* LIST, MAPPING: how many, and the first of them */
-	struct tr_yaml *first, *next;
-};
-
-/* ret is the caller's. `text` is checked to be UTF-8 with no control characters. */
-int tr_stack__doc(
-	const char *file, const char *text, size_t len, struct tr_yaml **ret, struct tr_err *err);
-void tr_stack__doc_free(struct tr_yaml *node);
-TR_DEFINE_FREEP(struct tr_yaml, tr_stack__doc_free)
-/* The value of a key; NULL when it is not there. */
-const struct tr_yaml *tr_stack__child(const struct tr_yaml *mapping, const char *key);
 
 /* --- walk.c: from a tree to a struct, by a table --- */
 
@@ -74,22 +44,12 @@ struct tr_key {
 int tr_stack__walk(struct tr_reader *r, const struct tr_key *keys, const struct tr_yaml *mapping,
 	void *into, struct tr_err *err);
 
-/* INVALID at a place of the file. */
-int tr_stack__fail(const char *file, struct tr_where at, struct tr_err *err, const char *fmt, ...)
-	__attribute__((format(printf, 4, 5)));
-/* The same about a value, with "; allowed: ..." from its key's row behind it. */
+/* INVALID about a value, with "; allowed: ..." from its key's row behind it. */
 int tr_stack__bad(const struct tr_reader *r, const struct tr_key *key, const struct tr_yaml *value,
 	struct tr_err *err, const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 /* Puts the place in front of a complaint that knew none. */
 int tr_stack__fail_at(const struct tr_reader *r, struct tr_where at, struct tr_err *err);
 int tr_stack__no_memory(const struct tr_reader *r, struct tr_err *err);
-
-/* Text of the file as it may stand in a message: cut, and no control characters in it. */
-struct tr_shown {
-	char s[72];
-};
-struct tr_shown tr_stack__shown(const char *text);
-#define TR_SHOWN(text) tr_stack__shown(text).s
 
 /* --- value.c: single values --- */
 

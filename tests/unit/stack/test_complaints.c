@@ -407,7 +407,7 @@ static void text_that_is_no_yaml(void **state)
 		{ "a: 1\n---\nb: 1\n",
 			"2:1: a second document; allowed: one document, one stack a file" },
 		{ "a: b\n...\nc: d\n", "3:1: text behind the document's end; allowed: one "
-				       "document, one stack a file" },
+				       "document a file" },
 		{ "a: &x 1\n",
 			"1:4: '&x' is a YAML anchor or alias; allowed: each value written out" },
 		{ "a: *x\n",

@@ -6,8 +6,9 @@
  * file that stands for gigabytes. Here an alias, an anchor and a tag are refused where they stand.
  * libyaml tells a place of bad bytes as an offset only, so bytes are checked before it sees them.
  */
+#include "yaml/yaml.h"
+
 #include "base/err.h"
-#include "stack/stack_priv.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -16,10 +17,11 @@
 struct loader {
 	yaml_parser_t yaml;
 	const char *file, *text;
+	const struct tr_yaml_words *words;
 	size_t len, n_nodes;
 };
 
-void tr_stack__doc_free(struct tr_yaml *node)
+void tr_yaml_free(struct tr_yaml *node)
 {
 	struct tr_yaml *next;
 
@@ -27,14 +29,14 @@ void tr_stack__doc_free(struct tr_yaml *node)
 		return;
 	for (struct tr_yaml *child = node->first; child; child = next) {
 		next = child->next;
-		tr_stack__doc_free(child);
+		tr_yaml_free(child);
 	}
 	free(node->key);
 	free(node->text);
 	free(node);
 }
 
-const struct tr_yaml *tr_stack__child(const struct tr_yaml *mapping, const char *key)
+const struct tr_yaml *tr_yaml_child(const struct tr_yaml *mapping, const char *key)
 {
 	for (const struct tr_yaml *child = mapping->first; child; child = child->next)
 		if (child->key && strcmp(child->key, key) == 0)
@@ -86,12 +88,12 @@ static int check_bytes(const char *file, const char *text, size_t len, struct tr
 	for (size_t i = 0; i < len; i += step) {
 		step = utf8_decode(s + i, len - i, &code);
 		if (step == 0)
-			return tr_stack__fail(file, at, err,
+			return tr_yaml_fail(file, at, err,
 				"byte 0x%02x is not UTF-8; allowed: text in UTF-8", s[i]);
 		if (code == 0)
-			return tr_stack__fail(file, at, err, "a NUL byte; allowed: text, in UTF-8");
+			return tr_yaml_fail(file, at, err, "a NUL byte; allowed: text, in UTF-8");
 		if (!is_allowed(code))
-			return tr_stack__fail(file, at, err,
+			return tr_yaml_fail(file, at, err,
 				"character U+%04X; allowed: printable text, and \"\\u%04X\" in "
 				"double quotes",
 				code, code);
@@ -143,7 +145,7 @@ static const struct {
 		"[ ] { } , : & * # ? | - < > = ! % @",
 		false },
 	{ "did not find expected <document start>",
-		"text behind the document's end; allowed: one document, one stack a file", false },
+		"text behind the document's end; allowed: one document a file", false },
 };
 
 /* "found character that cannot start any token" names no character; the text does. libyaml counts
@@ -171,17 +173,17 @@ static int yaml_fail(const struct loader *l, struct tr_err *err)
 	if (l->yaml.error == YAML_MEMORY_ERROR)
 		return tr_fail(err, TR_E_NO_MEMORY, "read '%s': out of memory", l->file);
 	if (strcmp(problem, "found character that cannot start any token") == 0 && c == '\t')
-		return tr_stack__fail(l->file, at, err, "a tab; allowed: indenting with spaces");
+		return tr_yaml_fail(l->file, at, err, "a tab; allowed: indenting with spaces");
 	if (strcmp(problem, "found character that cannot start any token") == 0)
-		return tr_stack__fail(l->file, at, err,
+		return tr_yaml_fail(l->file, at, err,
 			"'%c' cannot start a value; allowed: the value in quotes", c);
 	for (size_t i = 0; i < TR_COUNT(problems); i++)
 		if (strcmp(problem, problems[i].problem) == 0 && problems[i].tells_start)
-			return tr_stack__fail(l->file, at, err, "%s of line %zu", problems[i].words,
+			return tr_yaml_fail(l->file, at, err, "%s of line %zu", problems[i].words,
 				l->yaml.context_mark.line + 1);
 		else if (strcmp(problem, problems[i].problem) == 0)
-			return tr_stack__fail(l->file, at, err, "%s", problems[i].words);
-	return tr_stack__fail(l->file, at, err, "%s; allowed: YAML 1.1", problem);
+			return tr_yaml_fail(l->file, at, err, "%s", problems[i].words);
+	return tr_yaml_fail(l->file, at, err, "%s; allowed: YAML 1.1", problem);
 }
 
 /* --- Events to nodes --- */
@@ -217,12 +219,12 @@ static int refuse_extras(const struct loader *l, const yaml_event_t *event, stru
 		anchor = event->data.alias.anchor;
 	}
 	if (anchor)
-		return tr_stack__fail(l->file, place_of(event), err,
+		return tr_yaml_fail(l->file, place_of(event), err,
 			"'%c%s' is a YAML anchor or alias; allowed: each value written out",
 			event->type == YAML_ALIAS_EVENT ? '*' : '&',
 			TR_SHOWN((const char *)anchor));
 	if (tag)
-		return tr_stack__fail(l->file, place_of(event), err,
+		return tr_yaml_fail(l->file, place_of(event), err,
 			"'%s' is a YAML tag; allowed: values without tags",
 			TR_SHOWN((const char *)tag));
 	return 0;
@@ -235,7 +237,7 @@ static int copy_text(
 	size_t len = event->data.scalar.length;
 
 	if (memchr(text, '\0', len))
-		return tr_stack__fail(l->file, place_of(event), err,
+		return tr_yaml_fail(l->file, place_of(event), err,
 			"a NUL character in text; allowed: text without \\0");
 	*ret = strndup(text, len);
 	if (!*ret)
@@ -256,14 +258,14 @@ static int read_key(const struct loader *l, const yaml_event_t *event, const str
 		return r;
 	ret->key_at = place_of(event);
 	if (event->type != YAML_SCALAR_EVENT)
-		return tr_stack__fail(l->file, ret->key_at, err,
+		return tr_yaml_fail(l->file, ret->key_at, err,
 			"a list or mapping as a key; allowed: plain text as a key");
 	r = copy_text(l, event, &ret->key, err);
 	if (r < 0)
 		return r;
-	twin = tr_stack__child(parent, ret->key);
+	twin = tr_yaml_child(parent, ret->key);
 	if (twin)
-		return tr_stack__fail(l->file, ret->key_at, err,
+		return tr_yaml_fail(l->file, ret->key_at, err,
 			"key '%s' stands here twice, first in line %u; allowed: each key once",
 			TR_SHOWN(ret->key), twin->key_at.line);
 	return 0;
@@ -274,9 +276,9 @@ static int read_children(
 	struct loader *l, struct tr_yaml *parent, uint32_t depth, struct tr_err *err)
 {
 	TR_AUTO(yaml_event_delete) yaml_event_t event = { 0 };
-	TR_AUTO(tr_stack__doc_freep) struct tr_yaml *child = NULL;
+	TR_AUTO(tr_yaml_freep) struct tr_yaml *child = NULL;
 	/* Carries a key to the node that is made from the event behind it. */
-	TR_AUTO(tr_stack__doc_freep) struct tr_yaml *named = calloc(1, sizeof(*named));
+	TR_AUTO(tr_yaml_freep) struct tr_yaml *named = calloc(1, sizeof(*named));
 	struct tr_yaml **tail = &parent->first;
 	int r;
 
@@ -285,10 +287,10 @@ static int read_children(
 	while ((r = next_event(l, &event, err)) == 0) {
 		if (event.type == YAML_SEQUENCE_END_EVENT || event.type == YAML_MAPPING_END_EVENT)
 			return 0;
-		if (parent->n >= TR_STACK_MAX_ENTRIES)
-			return tr_stack__fail(l->file, place_of(&event), err,
+		if (parent->n >= TR_YAML_MAX_ENTRIES)
+			return tr_yaml_fail(l->file, place_of(&event), err,
 				"too many entries; allowed: %d in one list or mapping",
-				TR_STACK_MAX_ENTRIES);
+				TR_YAML_MAX_ENTRIES);
 		if (parent->kind == TR_YAML_MAPPING) {
 			r = read_key(l, &event, parent, named, err);
 			if (r < 0 || (r = next_event(l, &event, err)) < 0)
@@ -310,24 +312,24 @@ static int read_children(
 static int node_of(struct loader *l, yaml_event_t *event, uint32_t depth, struct tr_yaml **ret,
 	struct tr_err *err)
 {
-	TR_AUTO(tr_stack__doc_freep) struct tr_yaml *node = NULL;
+	TR_AUTO(tr_yaml_freep) struct tr_yaml *node = NULL;
 	int r = refuse_extras(l, event, err);
 
 	if (r < 0)
 		return r;
-	if (depth >= TR_STACK_MAX_DEPTH || l->n_nodes >= TR_STACK_MAX_NODES)
-		return tr_stack__fail(l->file, place_of(event), err,
+	if (depth >= TR_YAML_MAX_DEPTH || l->n_nodes >= TR_YAML_MAX_NODES)
+		return tr_yaml_fail(l->file, place_of(event), err,
 			"too %s; allowed: %d values, nested %d deep",
-			depth >= TR_STACK_MAX_DEPTH ? "deeply nested" : "many values",
-			TR_STACK_MAX_NODES, TR_STACK_MAX_DEPTH);
+			depth >= TR_YAML_MAX_DEPTH ? "deeply nested" : "many values",
+			TR_YAML_MAX_NODES, TR_YAML_MAX_DEPTH);
 	l->n_nodes++;
 	node = calloc(1, sizeof(*node));
 	if (!node)
 		return tr_fail(err, TR_E_NO_MEMORY, "read '%s': out of memory", l->file);
 	node->at = place_of(event);
 	if (event->type == YAML_SCALAR_EVENT) {
-		node->is_missing = event->data.scalar.length == 0 &&
-				   event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
+		node->is_quoted = event->data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
+		node->is_missing = event->data.scalar.length == 0 && !node->is_quoted;
 		r = copy_text(l, event, &node->text, err);
 	} else {
 		node->kind =
@@ -344,7 +346,7 @@ static int node_of(struct loader *l, yaml_event_t *event, uint32_t depth, struct
 static int read_document(struct loader *l, struct tr_yaml **ret, struct tr_err *err)
 {
 	TR_AUTO(yaml_event_delete) yaml_event_t event = { 0 };
-	TR_AUTO(tr_stack__doc_freep) struct tr_yaml *root = NULL;
+	TR_AUTO(tr_yaml_freep) struct tr_yaml *root = NULL;
 	int r = next_event(l, &event, err); /* stream start */
 
 	if (r == 0)
@@ -352,8 +354,9 @@ static int read_document(struct loader *l, struct tr_yaml **ret, struct tr_err *
 	if (r < 0)
 		return r;
 	if (event.type == YAML_STREAM_END_EVENT)
-		return tr_stack__fail(l->file, (struct tr_where){ 1, 1 }, err,
-			"an empty file; allowed: a mapping that starts with 'version: 1'");
+		return tr_yaml_fail(l->file, (struct tr_where){ 1, 1 }, err,
+			"an empty file; allowed: a mapping that starts with '%s'",
+			l->words->begins);
 	r = next_event(l, &event, err);
 	if (r == 0)
 		r = node_of(l, &event, 0, &root, err);
@@ -364,22 +367,22 @@ static int read_document(struct loader *l, struct tr_yaml **ret, struct tr_err *
 	if (r < 0)
 		return r;
 	if (event.type != YAML_STREAM_END_EVENT)
-		return tr_stack__fail(l->file, place_of(&event), err,
-			"a second document; allowed: one document, one stack a file");
+		return tr_yaml_fail(l->file, place_of(&event), err,
+			"a second document; allowed: one document, one %s a file", l->words->what);
 	*ret = TR_TAKE(root);
 	return 0;
 }
 
-int tr_stack__doc(
-	const char *file, const char *text, size_t len, struct tr_yaml **ret, struct tr_err *err)
+int tr_yaml_read(const char *file, const struct tr_yaml_words *words, const char *text, size_t len,
+	struct tr_yaml **ret, struct tr_err *err)
 {
 	static const char mark[] = "\xef\xbb\xbf"; /* the byte order mark of some editors */
-	struct loader l = { .file = file };
+	struct loader l = { .file = file, .words = words };
 	int r;
 
-	if (len > TR_STACK_MAX_BYTES)
-		return tr_stack__fail(file, (struct tr_where){ 1, 1 }, err,
-			"too large a file; allowed: %d bytes", TR_STACK_MAX_BYTES);
+	if (len > TR_YAML_MAX_BYTES)
+		return tr_yaml_fail(file, (struct tr_where){ 1, 1 }, err,
+			"too large a file; allowed: %d bytes", TR_YAML_MAX_BYTES);
 	if (len >= 3 && memcmp(text, mark, 3) == 0) {
 		text += 3;
 		len -= 3;
