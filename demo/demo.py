@@ -347,6 +347,7 @@ def clean_up():
 def main():
     steps = Steps()
     traces = leftovers.Traces(NAME, state_folders())
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     signal.signal(signal.SIGHUP, signal.default_int_handler)
     try:
