@@ -275,6 +275,11 @@ def use(steps, by):
         check_answers(answers)
     with steps.step("Memory of each slice, as tranche and as the kernel have it"):
         tranche("ps")
+        if not any(r["limits_enforced"] for r in replicas()):
+            known = [r["model"] for r in replicas() if "memory_used_bytes" in r["slice"]]
+            check(not known, "servers with no cgroup of their own, yet memory of %s" % known)
+            out("no cgroups without root: no limits, and memory that nobody counts is shown as '-'")
+            return
         shown = memory_agrees(by)
         for model, used in sorted(shown.items()):
             words = " (cgroup: %d bytes, times %d)" % (used // by, by) if by > 1 else ""
