@@ -5,12 +5,12 @@
 
 static const struct tr_col cols[] = {
 	{ .head = "GPU", .is_right = true },
-	{ .head = "NAME", .least = 12 },
+	{ .head = "NAME", .least = 24 },
 	{ .head = "MIG" },
 	{ .head = "SLICES", .is_right = true },
 	{ .head = "MEMORY (MiB)", .is_right = true },
-	{ .head = "PCI", .leave_at = 1 },
-	{ .head = "UUID", .least = 12, .is_prefix = true, .leave_at = 2 },
+	{ .head = "PCI", .leave_at = 2 },
+	{ .head = "UUID", .least = 12, .is_prefix = true, .leave_at = 1 },
 };
 
 static const char *mig_text(const struct tr_gpu *g)

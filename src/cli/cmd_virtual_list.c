@@ -5,8 +5,8 @@
 
 static const struct tr_col cols[] = {
 	{ .head = "VIRTUAL NODE" },
-	{ .head = "GPUS", .least = 16 },
 	{ .head = "SCALE", .is_right = true },
+	{ .head = "GPUS", .least = 40 },
 	{ .head = "LIBRARY FOLDER", .leave_at = 1 },
 };
 
@@ -22,8 +22,8 @@ static int show(const struct tr_virtuals *nodes, struct tr_err *err)
 		const struct tr_virtual *v = &nodes->v[i];
 
 		tr_table_add(&table, v->name);
-		tr_table_add(&table, v->gpus);
 		tr_table_addf(&table, "%u", v->scale);
+		tr_table_add(&table, v->gpus);
 		tr_table_add(&table, v->library_dir);
 	}
 	return tr_table_print(&table, stdout, tr_term_of(stdout), err);
