@@ -3,16 +3,18 @@
 #include <dlfcn.h>
 #include <stdio.h>
 
-typedef int init_fn(void);
-typedef int count_fn(unsigned *count);
+static int (*init)(void);
+static int (*count)(unsigned *n);
 
 int main(void)
 {
 	void *dl = dlopen("libnvidia-ml.so.1", RTLD_NOW);
-	init_fn *init = dl ? (init_fn *)dlsym(dl, "nvmlInit_v2") : NULL;
-	count_fn *count = dl ? (count_fn *)dlsym(dl, "nvmlDeviceGetCount_v2") : NULL;
 	unsigned n;
 
+	if (dl) {
+		*(void **)&init = dlsym(dl, "nvmlInit_v2");
+		*(void **)&count = dlsym(dl, "nvmlDeviceGetCount_v2");
+	}
 	if (!init || !count || init() != 0 || count(&n) != 0) {
 		fprintf(stderr, "no NVML: %s\n", dl ? "it does not answer" : dlerror());
 		return 1;
