@@ -179,7 +179,7 @@ static int bind_virtual(const struct tr_node *node, const struct tr_runtime *run
 static int put_binding(const struct tr_node *node, const struct tr_runtime *runtime,
 	struct tr_spec *spec, struct tr_err *err)
 {
-	if (!runtime->is_container || node->is_virtual)
+	if (!runtime->is_container)
 		tr_strv_addf(&spec->s.env, "CUDA_VISIBLE_DEVICES=%s", spec->place.uuid);
 	if (!node->is_virtual) {
 		if (runtime->is_container)
@@ -190,6 +190,14 @@ static int put_binding(const struct tr_node *node, const struct tr_runtime *runt
 }
 
 /* --- All of it --- */
+
+static int no_process(const struct tr_want *want, struct tr_err *err)
+{
+	tr_stack_fail(want->stack, want->model->at, err,
+		"model '%s': engine '%s' cannot run as a plain process on a slice: %s",
+		want->model->name, want->model->engine->name, want->model->engine->containers_only);
+	return tr_hint(err, "tranche up --runtime podman");
+}
 
 static int fill_spec(const struct tr_node *node, const struct tr_want *want,
 	const struct tr_runtime *runtime, struct tr_spec *spec, struct tr_err *err)
@@ -205,6 +213,9 @@ static int fill_spec(const struct tr_node *node, const struct tr_want *want,
 	spec->s.config_hash = want->hash;
 	spec->s.port = spec->place.port;
 	spec->s.env_file = model->env_file;
+	spec->s.shm_bytes = (uint64_t)model->engine->shm_mib << 20;
+	if (!runtime->is_container && model->engine->containers_only)
+		return no_process(want, err);
 	if (runtime->is_container && put_image(node, want, spec, err) < 0)
 		return -(int)err->code;
 	if (put_binding(node, runtime, spec, err) < 0)

@@ -165,6 +165,10 @@ void tr_podman__run(const struct tr_server_spec *spec, const char *env_file, str
 	}
 	add_ulimits(ret);
 	add_limits(spec, ret);
+	if (spec->shm_bytes) {
+		tr_strv_add(ret, "--shm-size");
+		tr_strv_addf(ret, "%llu", (unsigned long long)spec->shm_bytes);
+	}
 	add_labels(spec, ret);
 	for (size_t i = 0; i < spec->devices.n; i++)
 		tr_strv_adds(ret, "--device", spec->devices.v[i], NULL);

@@ -33,6 +33,7 @@ struct tr_server_spec {
 	struct tr_strv mounts;	/* "HOST:TARGET:ro" or ":rw"; process: ignored */
 	struct tr_strv devices; /* podman --device values */
 	uint64_t memory_bytes;	/* 0: no limit; swap is limited with it */
+	uint64_t shm_bytes;	/* containers: room in /dev/shm; 0: the engine's usual 64 MiB */
 	uint32_t cpu_millis;	/* thousandths of a processor; 0: no limit */
 };
 

@@ -12,6 +12,14 @@
 	{                         \
 		__VA_ARGS__, NULL \
 	}
+#define DEFAULTS(...)                      \
+	(const struct tr_engine_default[]) \
+	{                                  \
+		__VA_ARGS__,               \
+		{                          \
+			NULL, NULL, 0      \
+		}                          \
+	}
 #define REFUSE(...)                        \
 	(const struct tr_engine_refusal[]) \
 	{                                  \
@@ -43,7 +51,7 @@ void tr_engine_names(struct tr_buf *ret)
 
 /* --- Templates --- */
 
-enum { IS_TEXT, IS_U16, IS_U32 };
+enum { IS_TEXT, IS_FIRST, IS_U16, IS_U32 };
 
 static const struct {
 	const char *name;
@@ -54,6 +62,7 @@ static const struct {
 	{ "PORT", IS_U16, offsetof(struct tr_engine_vars, port) },
 	{ "MODEL", IS_TEXT, offsetof(struct tr_engine_vars, model) },
 	{ "NAMES", IS_TEXT, offsetof(struct tr_engine_vars, names) },
+	{ "NAME", IS_FIRST, offsetof(struct tr_engine_vars, names) },
 	{ "SLICE_UUID", IS_TEXT, offsetof(struct tr_engine_vars, slice_uuid) },
 	{ "SLICE_MEMORY_MIB", IS_U32, offsetof(struct tr_engine_vars, slice_memory_mib) },
 };
@@ -80,12 +89,12 @@ static int put_variable(
 		tr_buf_addf(ret, "%u", *(const uint16_t *)field);
 	if (variables[idx].kind == IS_U32)
 		tr_buf_addf(ret, "%u", *(const uint32_t *)field);
-	if (variables[idx].kind != IS_TEXT)
+	if (variables[idx].kind == IS_U16 || variables[idx].kind == IS_U32)
 		return 0;
 	text = *(const char *const *)field;
 	if (!text)
 		return tr_fail(err, TR_E_INVALID, "'${%s}' has no value here", variables[idx].name);
-	tr_buf_puts(ret, text);
+	tr_buf_add(ret, text, variables[idx].kind == IS_FIRST ? strcspn(text, ",") : strlen(text));
 	return 0;
 }
 
@@ -179,6 +188,34 @@ static int add_args(const struct tr_engine *engine, const char *const *args,
 	return r;
 }
 
+/* "--flag", or "--flag=value". */
+static bool is_flag(const char *arg, const char *flag)
+{
+	size_t len = strlen(flag);
+
+	return strncmp(arg, flag, len) == 0 && (arg[len] == '\0' || arg[len] == '=');
+}
+
+static void add_defaults(
+	const struct tr_model *model, const struct tr_engine_vars *vars, struct tr_strv *ret)
+{
+	for (const struct tr_engine_default *row = model->engine->defaults; row && row->flag;
+		row++) {
+		const struct tr_engine_default *next = row + 1;
+		bool is_given = false;
+
+		if (vars->slice_memory_mib < row->from_mib)
+			continue;
+		if (next->flag && strcmp(next->flag, row->flag) == 0 &&
+			vars->slice_memory_mib >= next->from_mib)
+			continue;
+		for (size_t i = 0; i < model->args.n; i++)
+			is_given = is_given || is_flag(model->args.v[i], row->flag);
+		if (!is_given)
+			tr_strv_adds(ret, row->flag, row->value, NULL);
+	}
+}
+
 int tr_engine_command(const struct tr_model *model, const struct tr_engine_vars *vars,
 	struct tr_strv *ret, struct tr_err *err)
 {
@@ -194,6 +231,8 @@ int tr_engine_command(const struct tr_model *model, const struct tr_engine_vars 
 	if (r == 0 && vars->model)
 		r = add_args(engine, vars->is_file ? engine->args_file : engine->args_hub, vars,
 			ret, err);
+	if (r == 0)
+		add_defaults(model, vars, ret);
 	for (size_t i = 0; r == 0 && i < model->args.n; i++)
 		r = add_arg(engine, model->args.v[i], vars, ret, err);
 	if (r < 0)

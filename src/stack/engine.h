@@ -20,6 +20,13 @@ struct tr_engine_refusal {
 	const char *why;   /* "tranche sets it" */
 };
 
+/* A flag that an engine gets unless the user gives it; of several rows for one flag, the last whose
+ * from_mib the slice has. Rows of a flag stand together, the smallest from_mib first. */
+struct tr_engine_default {
+	const char *flag, *value; /* flag NULL ends a list */
+	uint32_t from_mib;	  /* memory of the slice */
+};
+
 struct tr_engine {
 	const char *name;	   /* as in the stack file */
 	const char *image;	   /* default image; NULL: the file must name one for containers */
@@ -37,12 +44,15 @@ struct tr_engine {
 	const char *cache_target;  /* where `cache` is mounted */
 	const char *cache_env;	   /* the variable that says so; NULL: none */
 	bool names_apart;	   /* an argument that is "${NAMES}" becomes one for each name */
-	const struct tr_engine_refusal *refused; /* NULL: it takes every argument */
+	const struct tr_engine_default *defaults; /* NULL: none */
+	const struct tr_engine_refusal *refused;  /* NULL: it takes every argument */
+	const char *containers_only; /* why it cannot be a plain process on a slice; NULL: it can */
+	uint32_t shm_mib;	     /* shared memory that its container needs; 0: the usual */
 };
 
 /* NULL when there is no engine of that name. */
 const struct tr_engine *tr_engine_find(const char *name);
-/* "llama.cpp, command": for messages. Appended to ret. */
+/* "llama.cpp, vllm, ...": for messages. Appended to ret. */
 void tr_engine_names(struct tr_buf *ret);
 
 /* What a command line may refer to. */
@@ -51,15 +61,15 @@ struct tr_engine_vars {
 	uint16_t port;		/* ${PORT} */
 	const char *model;	/* ${MODEL} as the server sees it (mounted path, or the hub id) */
 	bool is_file;		/* model is a file or folder on this machine */
-	const char *names;	/* ${NAMES} see tr_model_names */
+	const char *names;	/* ${NAMES} see tr_model_names; ${NAME} is the first of them */
 	const char *slice_uuid; /* ${SLICE_UUID} */
 	uint32_t slice_memory_mib; /* ${SLICE_MEMORY_MIB} */
 	bool in_container;	   /* then the program is left out: the image's entry point is it */
 };
 
-/* The server's argument vector: program (unless in a container), the row's arguments, the model's
- * own `args` last, each with ${...} put in. INVALID for an unknown ${NAME}, which lists the known
- * ones ($$ is a dollar). */
+/* The server's argument vector: program (unless in a container), the row's arguments, its defaults,
+ * the model's own `args` last, each with ${...} put in. INVALID for an unknown ${NAME}, which lists
+ * the known ones ($$ is a dollar). */
 int tr_engine_command(const struct tr_model *model, const struct tr_engine_vars *vars,
 	struct tr_strv *ret, struct tr_err *err);
 

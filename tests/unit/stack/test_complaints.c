@@ -34,7 +34,8 @@
 	"once"
 #define VOLUMES "a list of HOST:TARGET, with :ro or :rw behind it or not, as ./data:/data:ro"
 #define VARIABLES                                                                                 \
-	"${HOST}, ${PORT}, ${MODEL}, ${NAMES}, ${SLICE_UUID}, ${SLICE_MEMORY_MIB}, and $$ for a " \
+	"${HOST}, ${PORT}, ${MODEL}, ${NAMES}, ${NAME}, ${SLICE_UUID}, ${SLICE_MEMORY_MIB}, and " \
+	"$$ for a "                                                                               \
 	"dollar"
 #define STACK_NAME "small letters, digits and -, a letter or digit first, 31 at most"
 #define MODEL_NAME "small letters, digits, '.', '_' and '-', a letter or digit first, 63 at most"
@@ -150,8 +151,10 @@ static void values_that_are_wrong(void **state)
 		{ "models:\n  Chat: {}\n", "2:3: model name 'Chat'; allowed: " MODEL_NAME },
 		{ "models:\n  a b: {}\n", "2:3: model name 'a b'; allowed: " MODEL_NAME },
 		{ "models:\n  \"\": {}\n", "2:3: model name ''; allowed: " MODEL_NAME },
-		{ ONE("engine: vllm"), "3:15: unknown engine 'vllm'; allowed: llama.cpp, command" },
-		{ ONE("engine: "), "3:15: 'engine' has no value; allowed: llama.cpp, command" },
+		{ ONE("engine: tgi"),
+			"3:15: unknown engine 'tgi'; allowed: llama.cpp, vllm, sglang, command" },
+		{ ONE("engine: "),
+			"3:15: 'engine' has no value; allowed: llama.cpp, vllm, sglang, command" },
 		{ MODEL("    replicas: 0\n"),
 			"7:15: 'replicas' is 0; allowed: a whole number from 1 to 64" },
 		{ MODEL("    replicas: 65\n"),
@@ -270,6 +273,9 @@ static void arguments_that_an_engine_does_not_take(void **state)
 		{ MODEL("    args: [-sm, row]\n"), "7:12: '-sm row' is not for 'args': a slice is "
 						   "one device; allowed: llama.cpp's "
 						   "other arguments" },
+		{ ONE("engine: vllm, slice: auto, model: a/b, args: [-tp, '2']"),
+			"3:53: '-tp' is not for 'args': CUDA sees one MIG device per process: a "
+			"model cannot span slices; allowed: vllm's other arguments" },
 		{ MODEL("    args: [--tensor-split, '1,1']\n"),
 			"7:12: '--tensor-split' is not for 'args': a slice is one device; allowed: "
 			"llama.cpp's other arguments" },

@@ -66,6 +66,48 @@ static void llama_server_fetches_a_hub_id(void **state)
 		"-hf Qwen/Qwen3-4B");
 }
 
+static void vllm_gets_both_names_and_what_a_slice_needs(void **state)
+{
+	struct tr_model model = { .name = "chat", .engine = tr_engine_find("vllm") };
+	struct tr_engine_vars vars = usual;
+	TR_AUTO_STRV args = { 0 };
+
+	(void)state;
+	vars.is_file = false;
+	vars.in_container = true;
+	vars.model = "Qwen/Qwen3-4B";
+	vars.names = "chat,Qwen/Qwen3-4B";
+	check_command(&model, &vars,
+		"--host 127.0.0.1 --port 8001 --served-model-name chat Qwen/Qwen3-4B --model "
+		"Qwen/Qwen3-4B --gpu-memory-utilization 0.90 --max-model-len 8192");
+	vars.slice_memory_mib = 9728;
+	check_command(&model, &vars,
+		"--host 127.0.0.1 --port 8001 --served-model-name chat Qwen/Qwen3-4B --model "
+		"Qwen/Qwen3-4B --gpu-memory-utilization 0.90 --max-model-len 4096");
+	/* What the user says of a flag is all that is said of it. */
+	tr_strv_adds(&args, "--max-model-len=16384", "--gpu-memory-utilization", "0.8", NULL);
+	model.args = args;
+	vars.slice_memory_mib = 40192;
+	check_command(&model, &vars,
+		"--host 127.0.0.1 --port 8001 --served-model-name chat Qwen/Qwen3-4B --model "
+		"Qwen/Qwen3-4B --max-model-len=16384 --gpu-memory-utilization 0.8");
+}
+
+static void sglang_gets_one_name_and_its_module(void **state)
+{
+	struct tr_model model = { .name = "chat", .engine = tr_engine_find("sglang") };
+	struct tr_engine_vars vars = usual;
+
+	(void)state;
+	vars.is_file = false;
+	vars.in_container = true;
+	vars.model = "Qwen/Qwen3-4B";
+	vars.names = "chat,Qwen/Qwen3-4B";
+	check_command(&model, &vars,
+		"python3 -m sglang.launch_server --host 127.0.0.1 --port 8001 --served-model-name "
+		"chat --model-path Qwen/Qwen3-4B --mem-fraction-static 0.85 --context-length 8192");
+}
+
 static void a_command_is_its_arguments(void **state)
 {
 	TR_AUTO_STRV args = { 0 };
@@ -117,7 +159,7 @@ static void what_cannot_be_put_in_is_refused(void **state)
 	(void)state;
 	check_refused(&model, "a${PROT}", &vars,
 		"model 'x': unknown '${PROT}'; allowed: ${HOST}, ${PORT}, ${MODEL}, ${NAMES}, "
-		"${SLICE_UUID}, ${SLICE_MEMORY_MIB}, and $$ for a dollar");
+		"${NAME}, ${SLICE_UUID}, ${SLICE_MEMORY_MIB}, and $$ for a dollar");
 	check_refused(&model, "${PORT", &vars,
 		"model 'x': '${' that is not closed; allowed: ${NAME}, and $$ for a dollar");
 	vars.model = NULL;
@@ -211,7 +253,7 @@ static void engines_are_found_by_name(void **state)
 	assert_null(tr_engine_find("llama"));
 	assert_null(tr_engine_find(""));
 	tr_engine_names(&names);
-	assert_string_equal(tr_buf_str(&names), "llama.cpp, command");
+	assert_string_equal(tr_buf_str(&names), "llama.cpp, vllm, sglang, command");
 }
 
 int main(void)
@@ -219,6 +261,8 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(llama_server_serves_a_file_under_both_names),
 		cmocka_unit_test(llama_server_fetches_a_hub_id),
+		cmocka_unit_test(vllm_gets_both_names_and_what_a_slice_needs),
+		cmocka_unit_test(sglang_gets_one_name_and_its_module),
 		cmocka_unit_test(a_command_is_its_arguments),
 		cmocka_unit_test(values_are_put_in_once),
 		cmocka_unit_test(what_cannot_be_put_in_is_refused),
