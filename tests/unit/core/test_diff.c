@@ -160,6 +160,25 @@ static void a_start_that_was_cut_off_is_made_again(void **state)
 	expect(&scene, HEAD CHAT("2g.20gb"), "clean chat-0, start chat-0 0:4");
 }
 
+/* A slice that we did not cut, and one that another stack cut: it is freed by neither. */
+static void a_server_on_a_strangers_slice_moves_to_one_of_ours(void **state)
+{
+	static const char *const owners[] = { NULL, "other" };
+	char hash[41];
+
+	(void)state;
+	hash_of(HEAD CHAT("2g.20gb"), 0, hash);
+	for (size_t i = 0; i < TR_COUNT(owners); i++) {
+		TR_AUTO(tr_scene_done) struct tr_scene scene = { 0 };
+		struct tr_card *card = scene_add_card(&scene, "a100-sxm4-80gb", true);
+
+		scene_add_slice(&scene, card, 14, 2, owners[i], "chat", 0);
+		scene_add_server(&scene, "demo", "chat", 0, "MIG-0-2", hash, TR_SERVER_RUNNING);
+		expect(&scene, HEAD CHAT("2g.20gb"),
+			"stop chat-0, cut chat-0 2g.20gb 0:0, start chat-0 0:0");
+	}
+}
+
 static void other_stacks_are_not_touched(void **state)
 {
 	TR_AUTO(tr_scene_done) struct tr_scene scene = { 0 };
@@ -324,6 +343,7 @@ int main(void)
 		cmocka_unit_test(what_the_file_no_longer_names_goes),
 		cmocka_unit_test(a_server_that_ended_is_cleared_and_started),
 		cmocka_unit_test(a_start_that_was_cut_off_is_made_again),
+		cmocka_unit_test(a_server_on_a_strangers_slice_moves_to_one_of_ours),
 		cmocka_unit_test(other_stacks_are_not_touched),
 		cmocka_unit_test(no_room_names_holders_and_what_fits),
 		cmocka_unit_test(cards_in_mig_mode_are_filled_first),
