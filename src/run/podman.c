@@ -26,7 +26,7 @@ enum {
 	MIN_MINOR = 1,
 	SETTLE_MS = 10000,
 	POLL_MS = 20,
-	ROUNDS_TO_REMOVE = 20,
+	POLLS_TO_RM = 20,
 	EXIT_KILLED = 137
 };
 
@@ -411,44 +411,67 @@ static int log_of(const char *name, struct tr_log *ret, struct tr_err *err)
 	return 0;
 }
 
-static int end_container(const char *name, int64_t grace_ms, const char *keep_log,
-	const struct tr_log *log, struct tr_err *err)
+/* Stops it and saves its last words. */
+static int end_container(
+	const char *name, int64_t grace_ms, const char *keep_log, struct tr_err *err)
 {
-	TR_AUTO_STRV stop_argv = { 0 }, rm_argv = { 0 };
+	TR_AUTO_STRV argv = { 0 };
 	struct tr_err ignored;
+	struct tr_log log;
+	int r = log_of(name, &log, err);
 
-	if (log) {
-		tr_podman__begin(&stop_argv);
-		tr_strv_adds(&stop_argv, "stop", "--ignore", "-t", NULL);
-		tr_strv_addf(&stop_argv, "%lld", (long long)(grace_ms + 999) / 1000);
-		tr_strv_add(&stop_argv, name);
-		/* A container that was never started cannot be stopped; it can be removed. */
-		podman(&stop_argv, NULL, &ignored);
-		if (keep_log && tr_run__log_keep(log, keep_log, err) < 0)
-			return tr_wrap(err, "keep the log");
-	}
-	tr_podman__begin(&rm_argv);
-	/* With the volumes that the image asked for; nobody would find them again. */
-	tr_strv_adds(&rm_argv, "rm", "-f", "-v", "--ignore", "-t", "0", name, NULL);
-	return podman(&rm_argv, NULL, err);
+	if (r < 0)
+		return r == -TR_E_NOT_FOUND ? 0 : r;
+	tr_podman__begin(&argv);
+	tr_strv_adds(&argv, "stop", "--ignore", "-t", NULL);
+	tr_strv_addf(&argv, "%lld", (long long)(grace_ms + 999) / 1000);
+	tr_strv_add(&argv, name);
+	/* A container that was never started cannot be stopped; it can be removed. */
+	podman(&argv, NULL, &ignored);
+	if (keep_log && tr_run__log_keep(&log, keep_log, err) < 0)
+		return tr_wrap(err, "keep the log");
+	return 0;
 }
 
-/* Waits for conmon, its cleanup, and a `podman run` that a killed tranche left behind. What that
- * one still makes is removed, too: conmon would stay in the folder otherwise. */
-static int settle(const char *name, struct tr_err *err)
+static int rm(const char *name, struct tr_err *err)
+{
+	TR_AUTO_STRV argv = { 0 };
+
+	tr_podman__begin(&argv);
+	/* With the volumes that the image asked for; nobody would find them again. */
+	tr_strv_adds(&argv, "rm", "-f", "-v", "--ignore", "-t", "0", name, NULL);
+	return podman(&argv, NULL, err);
+}
+
+/* Removes the container, until a removal was not followed by anybody at work in its folder: conmon
+ * and its cleanup, or a `podman run` that a killed tranche left behind, whose container may appear
+ * after the first removal. */
+static int remove_container(const char *name, struct tr_err *err)
 {
 	int64_t until = tr_now_ms(&tr_clock_real) + SETTLE_MS;
+	bool was_busy = true;
 	char dir[PATH_MAX];
 
 	if (tr_run__path(name, "", dir, err) < 0)
 		return -(int)err->code;
-	for (int round = 1; tr_run__proc_in_folder(dir) > 0; round++) {
-		if (tr_now_ms(&tr_clock_real) >= until)
-			return tr_fail(err, TR_E_BUSY, "podman is still at work in '%s'", dir);
-		tr_sleep_ms(&tr_clock_real, POLL_MS);
-		if (round % ROUNDS_TO_REMOVE == 0 && end_container(name, 0, NULL, NULL, err) < 0)
+	while (was_busy) {
+		if (rm(name, err) < 0)
 			return -(int)err->code;
+		was_busy = false;
+		for (int i = 0; i < POLLS_TO_RM && tr_run__proc_in_folder(dir) > 0; i++) {
+			was_busy = true;
+			tr_sleep_ms(&tr_clock_real, POLL_MS);
+		}
+		if (was_busy && tr_now_ms(&tr_clock_real) >= until)
+			return tr_fail(err, TR_E_BUSY, "podman is still at work in '%s'", dir);
 	}
+	return 0;
+}
+
+static int remove_cgroup(const char *name, struct tr_err *err)
+{
+	int64_t until = tr_now_ms(&tr_clock_real) + SETTLE_MS;
+
 	while (tr_podman__owns_cgroups() && tr_cgroup_remove(name, err) < 0) {
 		if (tr_now_ms(&tr_clock_real) >= until)
 			return -(int)err->code;
@@ -460,21 +483,16 @@ static int settle(const char *name, struct tr_err *err)
 static int stop(const char *name, int64_t grace_ms, const char *keep_log, struct tr_err *err)
 {
 	TR_AUTO_FREE char *podman_path = tr_which("podman");
-	struct tr_log log;
 	char dir[PATH_MAX];
-	int there;
 
 	if (tr_run__path(name, "", dir, err) < 0)
 		return -(int)err->code;
 	if (tr_is_dir(dir) && !tr_run__is_of(name, "podman"))
 		return 0;
-	if (podman_path) {
-		there = log_of(name, &log, err);
-		if ((there < 0 && there != -TR_E_NOT_FOUND) ||
-			end_container(name, grace_ms, keep_log, there == 0 ? &log : NULL, err) < 0)
-			return tr_wrap(err, "stop '%s'", name);
-	}
-	if (settle(name, err) < 0)
+	if (podman_path && (end_container(name, grace_ms, keep_log, err) < 0 ||
+				   remove_container(name, err) < 0))
+		return tr_wrap(err, "stop '%s'", name);
+	if (remove_cgroup(name, err) < 0)
 		return tr_wrap(err, "stop '%s'", name);
 	return tr_run__unclaim(name, err);
 }
@@ -512,7 +530,7 @@ static int describe(const struct tr_server_spec *spec, struct tr_buf *ret, struc
 
 const struct tr_runtime tr_runtime_podman = {
 	.name = "podman",
-	.listen_host = "127.0.0.1",
+	.listen_host = "127.0.0.1", /* the network is the machine's own */
 	.is_container = true,
 	.check = check,
 	.needs_pull = needs_pull,

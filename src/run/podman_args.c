@@ -77,7 +77,8 @@ static bool has_sys_resource(void)
 	return !at || (strtoull(at + strlen("\nCapEff:"), NULL, 16) >> CAP_SYS_RESOURCE & 1);
 }
 
-static void add_ulimit(int resource, const char *name, unsigned long most, struct tr_strv *ret)
+static void add_ulimit(
+	__rlimit_resource_t resource, const char *name, unsigned long most, struct tr_strv *ret)
 {
 	struct rlimit limit;
 	unsigned long value = most;

@@ -320,7 +320,8 @@ static void variables_reach_the_server_and_no_argument_list(void **state)
 		TR_AUTO_BUF text = { 0 };
 
 		room_server_done(&server);
-		server_open(NULL);
+		room_server_init(&server, "p");
+		server.spec.image = image;
 		tr_strv_add(&server.spec.env, cases[i].entry);
 		say("env", cases[i].name);
 		assert_int_equal(podman->describe(&server.spec, &text, &err), 0);
