@@ -139,6 +139,16 @@ static int pipes_open(struct pipes *ret)
 	return 0;
 }
 
+/* The program writes straight to a file; nothing comes back. */
+static int output_open(const char *path, struct pipes *ret)
+{
+	ret->w[0] = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
+	if (ret->w[0] < 0)
+		return -1;
+	ret->w[1] = fcntl(ret->w[0], F_DUPFD_CLOEXEC, 0);
+	return ret->w[1] < 0 ? -1 : 0;
+}
+
 /* 0, or an errno. */
 static int spawn(const char *program, const struct tr_strv *argv, const struct tr_run_how *how,
 	const struct pipes *pipes, pid_t *ret_pid)
@@ -207,7 +217,8 @@ int tr_run(const struct tr_strv *argv, const struct tr_run_how *how, struct tr_b
 	program = tr_which(argv->v[0]);
 	if (!program)
 		return tr_fail(err, TR_E_NOT_FOUND, "there is no program '%s' on PATH", argv->v[0]);
-	r = pipes_open(&pipes) < 0 ? errno : spawn(program, argv, how, &pipes, &pid);
+	r = how->output ? output_open(how->output, &pipes) : pipes_open(&pipes);
+	r = r < 0 ? errno : spawn(program, argv, how, &pipes, &pid);
 	if (r != 0)
 		return tr_fail_errno(err, r, "run '%s'", program);
 	tr_closep(&pipes.w[0]);

@@ -15,6 +15,8 @@ struct tr_run_how {
 	const char *dir;	   /* its working folder; NULL: ours */
 	const struct tr_strv *env; /* KEY=VALUE, put on top of this process's environment: a value
 				    * handed over so stands in no argument list */
+	const char *output; /* both streams go to this file (0600, emptied first), since a pipe
+			     * would end the program with us; NULL: they are handed back */
 	const volatile int *stop_flag; /* non-zero: the program is ended, INTERRUPTED comes back */
 };
 

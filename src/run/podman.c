@@ -197,14 +197,25 @@ static int write_env(const struct tr_server_spec *spec, char path[PATH_MAX], str
 	return tr_write_file(path, 0600, text.s, text.len, err);
 }
 
+static void read_output(const char *path, struct tr_buf *ret)
+{
+	TR_AUTO_FREE char *text = NULL;
+	struct tr_err ignored;
+
+	if (tr_read_file(path, 1 << 20, &text, NULL, &ignored) == 0)
+		tr_buf_puts(ret, text);
+}
+
 static int run_container(const struct tr_server_spec *spec, struct tr_err *err)
 {
 	TR_AUTO_STRV argv = { 0 }, env = { 0 };
 	TR_AUTO_BUF said = { 0 }, reason = { 0 };
-	char dir[PATH_MAX], env_path[PATH_MAX];
+	char dir[PATH_MAX], output[PATH_MAX], env_path[PATH_MAX];
 	int r, status = 0;
 
-	if (tr_run__path(spec->name, "", dir, err) < 0 || write_env(spec, env_path, err) < 0)
+	if (tr_run__path(spec->name, "", dir, err) < 0 ||
+		tr_run__path(spec->name, "output", output, err) < 0 ||
+		write_env(spec, env_path, err) < 0)
 		return -(int)err->code;
 	tr_podman__run(spec, env_path[0] ? env_path : NULL, &argv);
 	for (size_t i = 0; i < spec->env.n; i++)
@@ -212,12 +223,15 @@ static int run_container(const struct tr_server_spec *spec, struct tr_err *err)
 			tr_strv_add(&env, spec->env.v[i]);
 	r = tr_strv_ok(&env, err);
 	if (r == 0)
-		r = tr_run(&argv, &(struct tr_run_how){ .dir = dir, .env = &env }, NULL, &said,
-			&status, err);
+		r = tr_run(&argv, &(struct tr_run_how){ .dir = dir, .env = &env, .output = output },
+			NULL, NULL, &status, err);
 	if (env_path[0])
 		unlink(env_path);
-	if (r < 0 || status == 0)
+	if (r < 0 || status == 0) {
+		unlink(output);
 		return r;
+	}
+	read_output(output, &said);
 	if (strstr(tr_buf_str(&said), "already in use"))
 		return tr_fail(err, TR_E_EXISTS, "there is a container '%s' already", spec->name);
 	add_reason(&said, &reason);
@@ -443,28 +457,37 @@ static int rm(const char *name, struct tr_err *err)
 	return podman(&argv, NULL, err);
 }
 
-/* Removes the container, until a removal was not followed by anybody at work in its folder: conmon
- * and its cleanup, or a `podman run` that a killed tranche left behind, whose container may appear
- * after the first removal. */
+/* Waits a little for those who are at work in a folder; false when they still are. */
+static bool is_quiet(const char *dir, const char *word)
+{
+	for (int i = 0; i < POLLS_TO_RM; i++) {
+		if (tr_run__proc_in_folder(dir, word) == 0)
+			return true;
+		tr_sleep_ms(&tr_clock_real, POLL_MS);
+	}
+	return false;
+}
+
+/* A `podman run` that a killed tranche left behind may make its container after a removal has
+ * looked for it: what counts is a removal that began when none was at work. Then conmon and its
+ * cleanup are waited for. */
 static int remove_container(const char *name, struct tr_err *err)
 {
 	int64_t until = tr_now_ms(&tr_clock_real) + SETTLE_MS;
-	bool was_busy = true;
 	char dir[PATH_MAX];
+	bool is_done;
 
 	if (tr_run__path(name, "", dir, err) < 0)
 		return -(int)err->code;
-	while (was_busy) {
+	do {
+		bool had_run = tr_run__proc_in_folder(dir, "run") > 0;
+
 		if (rm(name, err) < 0)
 			return -(int)err->code;
-		was_busy = false;
-		for (int i = 0; i < POLLS_TO_RM && tr_run__proc_in_folder(dir) > 0; i++) {
-			was_busy = true;
-			tr_sleep_ms(&tr_clock_real, POLL_MS);
-		}
-		if (was_busy && tr_now_ms(&tr_clock_real) >= until)
+		is_done = is_quiet(dir, NULL) && !had_run;
+		if (!is_done && tr_now_ms(&tr_clock_real) >= until)
 			return tr_fail(err, TR_E_BUSY, "podman is still at work in '%s'", dir);
-	}
+	} while (!is_done);
 	return 0;
 }
 

@@ -63,9 +63,9 @@ char *tr_run__proc_cgroup(pid_t pid)
 	return found ? strdup(found) : NULL;
 }
 
-typedef bool match_fn(pid_t pid, const char *what);
+typedef bool match_fn(pid_t pid, const void *arg);
 
-static int each_process(match_fn *match, const char *what, int signal)
+static int each_process(match_fn *match, const void *arg, int signal)
 {
 	DIR *dir = opendir("/proc");
 	struct dirent *entry;
@@ -75,7 +75,7 @@ static int each_process(match_fn *match, const char *what, int signal)
 		pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
 
 		if (!isdigit((unsigned char)entry->d_name[0]) || pid == getpid() ||
-			!match(pid, what))
+			!match(pid, arg))
 			continue;
 		if (signal)
 			kill(pid, signal);
@@ -86,15 +86,21 @@ static int each_process(match_fn *match, const char *what, int signal)
 	return n;
 }
 
-static bool is_marked(pid_t pid, const char *mark)
+/* Is a string among those of /proc/PID/environ or cmdline, which end with a NUL each? */
+static bool has_string(pid_t pid, const char *file, const char *wanted)
 {
 	size_t len = 0;
-	TR_AUTO_FREE char *text = read_proc(pid, "environ", &len);
+	TR_AUTO_FREE char *text = read_proc(pid, file, &len);
 
 	for (size_t at = 0; text && at < len; at += strlen(text + at) + 1)
-		if (strcmp(text + at, mark) == 0)
+		if (strcmp(text + at, wanted) == 0)
 			return true;
 	return false;
+}
+
+static bool is_marked(pid_t pid, const void *mark)
+{
+	return has_string(pid, "environ", mark);
 }
 
 int tr_run__proc_kill_marked(const char *dir)
@@ -105,7 +111,7 @@ int tr_run__proc_kill_marked(const char *dir)
 	return mark.failed ? 0 : each_process(is_marked, mark.s, SIGKILL);
 }
 
-static bool is_child(pid_t pid, const char *unused)
+static bool is_child(pid_t pid, const void *unused)
 {
 	(void)unused;
 	return stat_field(pid, PARENT_FIELD) == (uint64_t)getpid();
@@ -116,8 +122,13 @@ int tr_run__proc_kill_children(void)
 	return each_process(is_child, NULL, SIGKILL);
 }
 
-static bool is_in(pid_t pid, const char *dir)
+struct place {
+	const char *dir, *word;
+};
+
+static bool is_in(pid_t pid, const void *arg)
 {
+	const struct place *place = arg;
 	char link[64], cwd[PATH_MAX];
 	ssize_t len;
 
@@ -126,12 +137,14 @@ static bool is_in(pid_t pid, const char *dir)
 	if (len < 0)
 		return false;
 	cwd[len] = '\0';
-	return strcmp(cwd, dir) == 0;
+	return strcmp(cwd, place->dir) == 0 &&
+	       (!place->word || has_string(pid, "cmdline", place->word));
 }
 
-int tr_run__proc_in_folder(const char *dir)
+int tr_run__proc_in_folder(const char *dir, const char *word)
 {
 	char real[PATH_MAX];
+	struct place place = { real, word };
 
-	return realpath(dir, real) ? each_process(is_in, real, 0) : 0;
+	return realpath(dir, real) ? each_process(is_in, &place, 0) : 0;
 }

@@ -15,6 +15,7 @@
  *			log, log.1	the server's output, and the part before it
  *		podman (conmon's working folder):
  *			env		0600, gone once the container has started
+ *			output		what `podman run` says; it goes on when we are killed
  *			oom		conmon: the container ran out of its memory limit
  */
 #pragma once
@@ -64,8 +65,9 @@ char *tr_run__proc_cgroup(pid_t pid);
 int tr_run__proc_kill_marked(const char *dir);
 /* The same for every child of the calling process. */
 int tr_run__proc_kill_children(void);
-/* How many processes have `dir` as their working folder. */
-int tr_run__proc_in_folder(const char *dir);
+/* How many processes have `dir` as their working folder, and `word` (NULL: anything) among their
+ * arguments. */
+int tr_run__proc_in_folder(const char *dir, const char *word);
 
 /* How a log file says its lines. */
 enum tr_log_form {

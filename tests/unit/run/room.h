@@ -153,7 +153,7 @@ static inline void room_assert_gone(const struct tr_runtime *runtime, const char
 	assert_false(tr_is_dir(path));
 	assert_false(room_has_cgroup(name));
 	assert_int_equal(tr_run__proc_kill_marked(path), 0);
-	assert_int_equal(tr_run__proc_in_folder(path), 0);
+	assert_int_equal(tr_run__proc_in_folder(path, NULL), 0);
 }
 
 /* Words that a runtime's logs() writes to fd 1, until the server ends. */
