@@ -15,15 +15,16 @@ DESTDIR ?=
 RUNTIME ?=
 T ?=
 
+# Sees to the packages of these groups. What has come new must be looked for by meson again.
+need = @tools/setup.sh -n $(1) >/dev/null || { tools/setup.sh $(1) && \
+	if [ -f $(BUILD)/build.ninja ]; then meson setup --reconfigure $(BUILD) >/dev/null; fi; }
+
 all: configured
 	@ninja -C $(BUILD) $(NINJAFLAGS)
 
-configured: packages-build
+configured:
+	$(call need,build)
 	@[ -f $(BUILD)/build.ninja ] || meson setup $(BUILD) --prefix=$(PREFIX)
-
-# "make packages-test": what stands in group "test" of tools/packages.txt.
-packages-%:
-	@tools/setup.sh $*
 
 setup:
 	@tools/setup.sh
@@ -33,10 +34,12 @@ demo: all
 	@tools/setup.sh engine $(if $(filter process,$(RUNTIME)),,container) || true
 	@TRANCHE_BUILD=$(abspath $(BUILD)) RUNTIME=$(RUNTIME) demo/demo.py
 
-test: configured packages-engine packages-container packages-test
+test: configured
+	$(call need,build engine container test)
 	@tools/run_tests.py $(BUILD) --no-suite long $(T)
 
-test-long: configured packages-engine packages-container packages-test packages-long
+test-long: configured
+	$(call need,build engine container test long)
 	@tools/test_long.py $(BUILD) $(T)
 
 install: configured
@@ -47,7 +50,8 @@ install: configured
 uninstall:
 	@tools/uninstall.py $(BUILD) $(DESTDIR)
 
-format: packages-test
+format:
+	$(call need,test)
 	git ls-files '*.c' '*.h' | xargs clang-format -i
 
 # What was downloaded and the models stay: they are slow to make and never stale.

@@ -18,7 +18,8 @@ import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SKIPS = os.path.join(ROOT, "tests", "skips.txt")
-CASE = re.compile(r"^(not )?ok\b *(\d+)?[ -]*(.*?)(?: # (skip|todo)\b *(.*))?$", re.IGNORECASE)
+# "ok 1 - title # SKIP why"; cmocka writes "not ok 1 # SKIP title".
+CASE = re.compile(r"^(not )?ok\b *(\d+)?[ -]*(.*?) *(?:# *(skip|todo)\b *(.*))?$", re.IGNORECASE)
 SKIP_ALL = re.compile(r"^1\.\.0 *# *skip\b *(.*)$", re.IGNORECASE | re.MULTILINE)
 
 
@@ -67,8 +68,11 @@ def count_tap(counts, skips, name, text):
         if not m:
             continue
         is_bad, number, title, word, why = m.groups()
+        is_skip = bool(word) and word.lower() == "skip"
+        if is_skip and not title:
+            title, why = why, ""
         what = "%s: %s" % (name, title or number or "?")
-        if word and word.lower() == "skip":
+        if is_skip:
             count_skip(counts, skips, what, why or "no reason given")
         elif is_bad:
             counts.failed.append(what)
