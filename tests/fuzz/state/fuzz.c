@@ -200,6 +200,8 @@ static void ask_state(void)
 	for (uint32_t g = 0; g < node.n_gpus; g++)
 		for (uint32_t i = 0; i < TR_SIM_MAX_GIS; i++)
 			for (uint32_t c = 0; c < TR_SIM_MAX_CIS; c++) {
+				if (!node.gpus[g].gis[i].cis[c].exists)
+					continue;
 				tr_sim_uuid_text("MIG-", node.gpus[g].gis[i].cis[c].uuid, uuid);
 				tr_sim_slice_limits("fuzz", uuid, &limits, &err);
 				tr_sim_is_bound(&node, g, i, c);
