@@ -11,6 +11,7 @@
 #include "base/spawn.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -115,6 +116,24 @@ static void environment_goes_on_top(void **state)
 }
 
 /* More than is kept, on both streams at once; what is kept is the beginning, without a hole. */
+static void output_goes_to_a_file_that_is_named(void **state)
+{
+	char path[] = "/tmp/tranche-test-XXXXXX", text[16] = "";
+	TR_AUTO_CLOSE int fd = mkostemp(path, O_CLOEXEC);
+	TR_AUTO_STRV argv = { 0 };
+	int status = -1;
+
+	(void)state;
+	tr_strv_adds(&argv, "sh", "-c", "echo a; echo b >&2; exit 3", NULL);
+	assert_int_equal(
+		tr_run(&argv, &(struct tr_run_how){ .output = path }, NULL, NULL, &status, &err),
+		0);
+	assert_int_equal(status, 3);
+	assert_int_equal(read(fd, text, sizeof(text) - 1), 4);
+	assert_string_equal(text, "a\nb\n");
+	unlink(path);
+}
+
 static void long_output_is_cut_at_its_end(void **state)
 {
 	TR_AUTO_BUF out = { 0 }, errout = { 0 };
@@ -251,6 +270,7 @@ int main(void)
 		cmocka_unit_test(missing_program_is_named),
 		cmocka_unit_test(input_is_empty),
 		cmocka_unit_test(environment_goes_on_top),
+		cmocka_unit_test(output_goes_to_a_file_that_is_named),
 		cmocka_unit_test(long_output_is_cut_at_its_end),
 		cmocka_unit_test(child_starts_with_usual_signals_and_own_group),
 		cmocka_unit_test(signals_do_not_disturb),
