@@ -17,53 +17,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 
-enum {
-	MIN_MAJOR = 4,
-	MIN_MINOR = 1,
-	SETTLE_MS = 10000,
-	POLL_MS = 20,
-	POLLS_TO_RM = 20,
-	EXIT_KILLED = 137
-};
-
-/* The last line of what podman said, without its "Error: ". */
-static void add_reason(struct tr_buf *said, struct tr_buf *ret)
-{
-	const char *line;
-
-	while (said->len && strchr("\n ", said->s[said->len - 1]))
-		said->s[--said->len] = '\0';
-	line = strrchr(tr_buf_str(said), '\n');
-	line = line ? line + 1 : tr_buf_str(said);
-	if (strncmp(line, "Error: ", 7) == 0)
-		line += 7;
-	tr_buf_puts(ret, *line ? line : "it said nothing");
-}
-
-/* Runs podman; a status other than 0 is an error with podman's own words. */
-static int podman_until(const volatile int *stop_flag, const struct tr_strv *argv,
-	struct tr_buf *ret_out, struct tr_err *err)
-{
-	const struct tr_run_how how = { .stop_flag = stop_flag };
-	TR_AUTO_BUF said = { 0 }, reason = { 0 };
-	int status;
-
-	if (tr_run(argv, &how, ret_out, &said, &status, err) < 0)
-		return -(int)err->code;
-	if (status == 0)
-		return 0;
-	add_reason(&said, &reason);
-	return tr_fail(err, TR_E_IO, "podman: %s", tr_buf_str(&reason));
-}
-
-static int podman(const struct tr_strv *argv, struct tr_buf *ret_out, struct tr_err *err)
-{
-	return podman_until(/* stop_flag= */ NULL, argv, ret_out, err);
-}
+enum { MIN_MAJOR = 4, MIN_MINOR = 1, SETTLE_MS = 10000, POLL_MS = 20, POLLS_TO_RM = 20 };
 
 static int check(struct tr_err *err)
 {
@@ -78,7 +35,7 @@ static int check(struct tr_err *err)
 		return tr_hint(err, "apt-get install podman runc");
 	}
 	tr_strv_adds(&argv, "podman", "--version", NULL);
-	if (podman(&argv, &version, err) < 0)
+	if (tr_podman__call(&argv, &version, err) < 0)
 		return -(int)err->code;
 	if (sscanf(tr_buf_str(&version), "podman version %d.%d", &major, &minor) != 2 ||
 		major < MIN_MAJOR || (major == MIN_MAJOR && minor < MIN_MINOR))
@@ -129,7 +86,7 @@ static int pull(const char *image, const volatile int *stop_flag, struct tr_err 
 
 	tr_podman__begin(&argv);
 	tr_strv_adds(&argv, "pull", "-q", image, NULL);
-	if (podman_until(stop_flag, &argv, NULL, err) == 0)
+	if (tr_podman__call_until(stop_flag, &argv, NULL, err) == 0)
 		return 0;
 	if (err->code == TR_E_INTERRUPTED)
 		return tr_wrap(err, "pull image '%s'", image);
@@ -234,7 +191,7 @@ static int run_container(const struct tr_server_spec *spec, struct tr_err *err)
 	read_output(output, &said);
 	if (strstr(tr_buf_str(&said), "already in use"))
 		return tr_fail(err, TR_E_EXISTS, "there is a container '%s' already", spec->name);
-	add_reason(&said, &reason);
+	tr_podman__reason(&said, &reason);
 	return tr_fail(
 		err, TR_E_SERVER, "podman cannot start '%s': %s", spec->name, tr_buf_str(&reason));
 }
@@ -258,147 +215,6 @@ static int start(const struct tr_server_spec *spec, struct tr_err *err)
 	return r;
 }
 
-static enum tr_server_state state_of(const char *word)
-{
-	static const char *const living[] = { "running", "paused", "stopping" };
-	static const char *const unborn[] = { "created", "configured", "initialized" };
-
-	for (size_t i = 0; i < TR_COUNT(living); i++)
-		if (strcmp(word, living[i]) == 0)
-			return TR_SERVER_RUNNING;
-	for (size_t i = 0; i < TR_COUNT(unborn); i++)
-		if (strcmp(word, unborn[i]) == 0)
-			return TR_SERVER_CREATED;
-	return TR_SERVER_EXITED;
-}
-
-static const char *text_of(const json_t *json, const char *key)
-{
-	const char *text = json_string_value(json_object_get(json, key));
-
-	return text ? text : "";
-}
-
-static bool has_oom_file(const char *name)
-{
-	struct tr_err ignored;
-	char path[PATH_MAX];
-
-	return tr_run__path(name, "oom", path, &ignored) == 0 && access(path, F_OK) == 0;
-}
-
-/* One row of `podman ps --format json`. */
-static void read_row(const json_t *row, struct tr_server *ret)
-{
-	const json_t *labels = json_object_get(row, "Labels");
-	const char *name = json_string_value(json_array_get(json_object_get(row, "Names"), 0));
-	json_int_t started = json_integer_value(json_object_get(row, "StartedAt"));
-
-	*ret = (struct tr_server){
-		.name = strdup(name ? name : ""),
-		.node = strdup(text_of(labels, "tranche.node")),
-		.stack = strdup(text_of(labels, "tranche.stack")),
-		.model = strdup(text_of(labels, "tranche.model")),
-		.slice_uuid = strdup(text_of(labels, "tranche.slice")),
-		.config_hash = strdup(text_of(labels, "tranche.hash")),
-		.replica = (uint32_t)strtoul(text_of(labels, "tranche.replica"), NULL, 10),
-		.port = (uint16_t)strtoul(text_of(labels, "tranche.port"), NULL, 10),
-		.runtime = &tr_runtime_podman,
-		.state = state_of(text_of(row, "State")),
-		/* Without root, version 1 gives podman no control groups. */
-		.limits_enforced = geteuid() == 0 || tr_cgroup_is_v2(),
-		.started_unix_ms = started > 0 ? started * 1000 : 0,
-	};
-	if (ret->state == TR_SERVER_RUNNING) {
-		ret->pid = (pid_t)json_integer_value(json_object_get(row, "Pid"));
-		ret->cgroup = tr_run__proc_cgroup(ret->pid);
-	} else if (ret->state == TR_SERVER_EXITED) {
-		ret->exit_code = (int)json_integer_value(json_object_get(row, "ExitCode"));
-		ret->oom_killed = has_oom_file(name ? name : "");
-	}
-}
-
-/* What podman itself knows of a kill, where conmon left no file. */
-static void ask_oom(struct tr_server *server)
-{
-	TR_AUTO_STRV argv = { 0 };
-	TR_AUTO_BUF answer = { 0 };
-	struct tr_err ignored;
-
-	if (server->exit_code != EXIT_KILLED || server->oom_killed)
-		return;
-	tr_podman__begin(&argv);
-	tr_strv_adds(&argv, "inspect", "--type", "container", "--format", "{{.State.OOMKilled}}",
-		server->name, NULL);
-	if (podman(&argv, &answer, &ignored) == 0)
-		server->oom_killed = strncmp(tr_buf_str(&answer), "true", 4) == 0;
-}
-
-static int list_containers(struct tr_servers *ret, struct tr_err *err)
-{
-	TR_AUTO_STRV argv = { 0 };
-	TR_AUTO_BUF text = { 0 };
-	json_error_t why;
-	json_t *rows, *row;
-	size_t i;
-	int r = 0;
-
-	tr_podman__begin(&argv);
-	tr_strv_adds(&argv, "ps", "-a", "--no-trunc", "--filter", "label=tranche.node", "--format",
-		"json", NULL);
-	if (podman(&argv, &text, err) < 0)
-		return -(int)err->code;
-	rows = json_loadb(tr_buf_str(&text), text.len, 0, &why);
-	if (!json_is_array(rows)) {
-		json_decref(rows);
-		return tr_fail(err, TR_E_IO, "podman ps: its answer cannot be read: %s", why.text);
-	}
-	json_array_foreach (rows, i, row) {
-		struct tr_server server;
-
-		read_row(row, &server);
-		if (server.state == TR_SERVER_EXITED)
-			ask_oom(&server);
-		r = tr_run__add_server(ret, &server, err);
-		if (r < 0)
-			break;
-	}
-	json_decref(rows);
-	return r;
-}
-
-static bool is_listed(const struct tr_servers *servers, const char *name)
-{
-	for (size_t i = 0; i < servers->n; i++)
-		if (strcmp(servers->v[i].name, name) == 0)
-			return true;
-	return false;
-}
-
-/* Folders first: a container that appears later has its folder already, one that goes later
- * leaves it behind for a moment. A folder without a container is a start that was cut off. */
-static int list(struct tr_servers *ret, struct tr_err *err)
-{
-	TR_AUTO_FREE char *podman_path = tr_which("podman");
-	TR_AUTO_STRV names = { 0 };
-
-	if (tr_run__folders("podman", &names, err) < 0)
-		return -(int)err->code;
-	if (podman_path && list_containers(ret, err) < 0)
-		return -(int)err->code;
-	for (size_t i = 0; i < names.n; i++) {
-		struct tr_server server;
-		struct tr_err gone;
-
-		if (is_listed(ret, names.v[i]) || tr_run__read_spec(names.v[i], &server, &gone) < 0)
-			continue;
-		server.runtime = &tr_runtime_podman;
-		if (tr_run__add_server(ret, &server, err) < 0)
-			return -(int)err->code;
-	}
-	return 0;
-}
-
 /* NOT_FOUND when there is no such container. */
 static int log_of(const char *name, struct tr_log *ret, struct tr_err *err)
 {
@@ -410,7 +226,7 @@ static int log_of(const char *name, struct tr_log *ret, struct tr_err *err)
 	tr_podman__begin(&argv);
 	tr_strv_adds(&argv, "inspect", "--type", "container", "--format",
 		"{{.State.ConmonPid}} {{.HostConfig.LogConfig.Path}}", name, NULL);
-	if (podman(&argv, &text, err) < 0) {
+	if (tr_podman__call(&argv, &text, err) < 0) {
 		if (strstr(err->msg, "no such container"))
 			return tr_fail(err, TR_E_NOT_FOUND, "there is no container '%s'", name);
 		return -(int)err->code;
@@ -441,7 +257,7 @@ static int end_container(
 	tr_strv_addf(&argv, "%lld", (long long)(grace_ms + 999) / 1000);
 	tr_strv_add(&argv, name);
 	/* A container that was never started cannot be stopped; it can be removed. */
-	podman(&argv, NULL, &ignored);
+	tr_podman__call(&argv, NULL, &ignored);
 	if (keep_log && tr_run__log_keep(&log, keep_log, err) < 0)
 		return tr_wrap(err, "keep the log");
 	return 0;
@@ -454,7 +270,7 @@ static int rm(const char *name, struct tr_err *err)
 	tr_podman__begin(&argv);
 	/* With the volumes that the image asked for; nobody would find them again. */
 	tr_strv_adds(&argv, "rm", "-f", "-v", "--ignore", "-t", "0", name, NULL);
-	return podman(&argv, NULL, err);
+	return tr_podman__call(&argv, NULL, err);
 }
 
 /* Waits a little for those who are at work in a folder; false when they still are. */
@@ -559,7 +375,7 @@ const struct tr_runtime tr_runtime_podman = {
 	.needs_pull = needs_pull,
 	.prepare = prepare,
 	.start = start,
-	.list = list,
+	.list = tr_podman__list,
 	.stop = stop,
 	.tail = tail,
 	.logs = logs,

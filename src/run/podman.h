@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Podman's command lines, apart from running them.
+ * Podman's command lines, running them, and reading what podman says.
  */
 #pragma once
 
@@ -22,3 +22,14 @@ bool tr_podman__owns_cgroups(void);
 /* True where crun, podman's default, refuses to start anything: both versions of control groups
  * are mounted, and version 2 has controllers too. */
 bool tr_podman__needs_runc(void);
+
+/* Runs podman; a status other than 0 is an error with podman's own words. */
+int tr_podman__call(const struct tr_strv *argv, struct tr_buf *ret_out, struct tr_err *err);
+/* The same, ended with INTERRUPTED when *stop_flag becomes non-zero. */
+int tr_podman__call_until(const volatile int *stop_flag, const struct tr_strv *argv,
+	struct tr_buf *ret_out, struct tr_err *err);
+/* Appends the last line of what podman said, without its "Error: ". `said` loses its blank end. */
+void tr_podman__reason(struct tr_buf *said, struct tr_buf *ret);
+
+/* The list() of struct tr_runtime. */
+int tr_podman__list(struct tr_servers *ret, struct tr_err *err);

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "run/podman.h"
+
+#include "base/err.h"
+#include "base/spawn.h"
+#include "run/cgroup.h"
+#include "run/run_priv.h"
+
+#include <jansson.h>
+#include <string.h>
+
+enum { EXIT_KILLED = 137 };
+
+static enum tr_server_state state_of(const char *word)
+{
+	static const char *const living[] = { "running", "paused", "stopping" };
+	static const char *const unborn[] = { "created", "configured", "initialized" };
+
+	for (size_t i = 0; i < TR_COUNT(living); i++)
+		if (strcmp(word, living[i]) == 0)
+			return TR_SERVER_RUNNING;
+	for (size_t i = 0; i < TR_COUNT(unborn); i++)
+		if (strcmp(word, unborn[i]) == 0)
+			return TR_SERVER_CREATED;
+	return TR_SERVER_EXITED;
+}
+
+static const char *text_of(const json_t *json, const char *key)
+{
+	const char *text = json_string_value(json_object_get(json, key));
+
+	return text ? text : "";
+}
+
+static bool has_oom_file(const char *name)
+{
+	struct tr_err ignored;
+	char path[PATH_MAX];
+
+	return tr_run__path(name, "oom", path, &ignored) == 0 && access(path, F_OK) == 0;
+}
+
+/* One row of `podman ps --format json`. */
+static void read_row(const json_t *row, struct tr_server *ret)
+{
+	const json_t *labels = json_object_get(row, "Labels");
+	const char *name = json_string_value(json_array_get(json_object_get(row, "Names"), 0));
+	json_int_t started = json_integer_value(json_object_get(row, "StartedAt"));
+
+	*ret = (struct tr_server){
+		.name = strdup(name ? name : ""),
+		.node = strdup(text_of(labels, "tranche.node")),
+		.stack = strdup(text_of(labels, "tranche.stack")),
+		.model = strdup(text_of(labels, "tranche.model")),
+		.slice_uuid = strdup(text_of(labels, "tranche.slice")),
+		.config_hash = strdup(text_of(labels, "tranche.hash")),
+		.replica = (uint32_t)strtoul(text_of(labels, "tranche.replica"), NULL, 10),
+		.port = (uint16_t)strtoul(text_of(labels, "tranche.port"), NULL, 10),
+		.runtime = &tr_runtime_podman,
+		.state = state_of(text_of(row, "State")),
+		/* Without root, version 1 gives podman no control groups. */
+		.limits_enforced = geteuid() == 0 || tr_cgroup_is_v2(),
+		.started_unix_ms = started > 0 ? started * 1000 : 0,
+	};
+	if (ret->state == TR_SERVER_RUNNING) {
+		ret->pid = (pid_t)json_integer_value(json_object_get(row, "Pid"));
+		ret->cgroup = tr_run__proc_cgroup(ret->pid);
+	} else if (ret->state == TR_SERVER_EXITED) {
+		ret->exit_code = (int)json_integer_value(json_object_get(row, "ExitCode"));
+		ret->oom_killed = has_oom_file(name ? name : "");
+	}
+}
+
+/* What podman itself knows of a kill, where conmon left no file. */
+static void ask_oom(struct tr_server *server)
+{
+	TR_AUTO_STRV argv = { 0 };
+	TR_AUTO_BUF answer = { 0 };
+	struct tr_err ignored;
+
+	if (server->exit_code != EXIT_KILLED || server->oom_killed)
+		return;
+	tr_podman__begin(&argv);
+	tr_strv_adds(&argv, "inspect", "--type", "container", "--format", "{{.State.OOMKilled}}",
+		server->name, NULL);
+	if (tr_podman__call(&argv, &answer, &ignored) == 0)
+		server->oom_killed = strncmp(tr_buf_str(&answer), "true", 4) == 0;
+}
+
+static int list_containers(struct tr_servers *ret, struct tr_err *err)
+{
+	TR_AUTO_STRV argv = { 0 };
+	TR_AUTO_BUF text = { 0 };
+	json_error_t why;
+	json_t *rows, *row;
+	size_t i;
+	int r = 0;
+
+	tr_podman__begin(&argv);
+	tr_strv_adds(&argv, "ps", "-a", "--no-trunc", "--filter", "label=tranche.node", "--format",
+		"json", NULL);
+	if (tr_podman__call(&argv, &text, err) < 0)
+		return -(int)err->code;
+	rows = json_loadb(tr_buf_str(&text), text.len, 0, &why);
+	if (!json_is_array(rows)) {
+		json_decref(rows);
+		return tr_fail(err, TR_E_IO, "podman ps: its answer cannot be read: %s", why.text);
+	}
+	json_array_foreach (rows, i, row) {
+		struct tr_server server;
+
+		read_row(row, &server);
+		if (server.state == TR_SERVER_EXITED)
+			ask_oom(&server);
+		r = tr_run__add_server(ret, &server, err);
+		if (r < 0)
+			break;
+	}
+	json_decref(rows);
+	return r;
+}
+
+static bool is_listed(const struct tr_servers *servers, const char *name)
+{
+	for (size_t i = 0; i < servers->n; i++)
+		if (strcmp(servers->v[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+/* Folders first: a container that appears later has its folder already, one that goes later
+ * leaves it behind for a moment. A folder without a container is a start that was cut off. */
+int tr_podman__list(struct tr_servers *ret, struct tr_err *err)
+{
+	TR_AUTO_FREE char *podman_path = tr_which("podman");
+	TR_AUTO_STRV names = { 0 };
+
+	if (tr_run__folders("podman", &names, err) < 0)
+		return -(int)err->code;
+	if (podman_path && list_containers(ret, err) < 0)
+		return -(int)err->code;
+	for (size_t i = 0; i < names.n; i++) {
+		struct tr_server server;
+		struct tr_err gone;
+
+		if (is_listed(ret, names.v[i]) || tr_run__read_spec(names.v[i], &server, &gone) < 0)
+			continue;
+		server.runtime = &tr_runtime_podman;
+		if (tr_run__add_server(ret, &server, err) < 0)
+			return -(int)err->code;
+	}
+	return 0;
+}
