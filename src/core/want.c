@@ -134,7 +134,6 @@ const struct tr_want *tr_want_of_row(const struct tr_wants *wants, const struct 
 /* Bytes of a file, or of the files of a folder. */
 static uint64_t bytes_of(const char *path)
 {
-	TR_AUTO_FREE char *full = NULL;
 	struct dirent *entry;
 	struct stat st;
 	uint64_t sum = 0;
