@@ -13,14 +13,27 @@
 #include "base/fs.h"
 #include "base/spawn.h"
 #include "run/cgroup.h"
+#include "run/container.h"
 #include "run/run_priv.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
 enum { MIN_MAJOR = 4, MIN_MINOR = 1, SETTLE_MS = 10000, POLL_MS = 20, POLLS_TO_RM = 20 };
+
+/* The last line, without its "Error: ". */
+static void reason(struct tr_buf *said, struct tr_buf *ret)
+{
+	const char *line;
+
+	while (said->len && strchr("\n ", said->s[said->len - 1]))
+		said->s[--said->len] = '\0';
+	line = strrchr(tr_buf_str(said), '\n');
+	line = line ? line + 1 : tr_buf_str(said);
+	if (strncmp(line, "Error: ", 7) == 0)
+		line += 7;
+	tr_buf_puts(ret, *line ? line : "it said nothing");
+}
 
 static int check(struct tr_err *err)
 {
@@ -35,7 +48,7 @@ static int check(struct tr_err *err)
 		return tr_hint(err, "apt-get install podman runc");
 	}
 	tr_strv_adds(&argv, "podman", "--version", NULL);
-	if (tr_podman__call(&argv, &version, err) < 0)
+	if (tr_container__call(&tr_podman__container, &argv, &version, err) < 0)
 		return -(int)err->code;
 	if (sscanf(tr_buf_str(&version), "podman version %d.%d", &major, &minor) != 2 ||
 		major < MIN_MAJOR || (major == MIN_MAJOR && minor < MIN_MINOR))
@@ -67,135 +80,6 @@ static int has_image(const char *image, bool *ret, struct tr_err *err)
 	return 0;
 }
 
-static bool is_local(const char *image)
-{
-	return strncmp(image, "localhost/", 10) == 0;
-}
-
-static bool needs_pull(const struct tr_server_spec *spec)
-{
-	struct tr_err ignored;
-	bool there = true;
-
-	return has_image(spec->image, &there, &ignored) == 0 && !there && !is_local(spec->image);
-}
-
-static int pull(const char *image, const volatile int *stop_flag, struct tr_err *err)
-{
-	TR_AUTO_STRV argv = { 0 };
-
-	tr_podman__begin(&argv);
-	tr_strv_adds(&argv, "pull", "-q", image, NULL);
-	if (tr_podman__call_until(stop_flag, &argv, NULL, err) == 0)
-		return 0;
-	if (err->code == TR_E_INTERRUPTED)
-		return tr_wrap(err, "pull image '%s'", image);
-	err->code = TR_E_NOT_FOUND;
-	tr_wrap(err, "pull image '%s'", image);
-	return tr_hint(err, "podman pull %s", image);
-}
-
-/* Podman would find out after the slices have been cut. */
-static int check_mounts(const struct tr_server_spec *spec, struct tr_err *err)
-{
-	for (size_t i = 0; i < spec->mounts.n; i++) {
-		TR_AUTO_BUF host = { 0 };
-
-		tr_buf_add(&host, spec->mounts.v[i], strcspn(spec->mounts.v[i], ":"));
-		if (tr_buf_ok(&host, err) < 0)
-			return -(int)err->code;
-		if (access(tr_buf_str(&host), F_OK) < 0)
-			return tr_fail_errno(err, errno, "mount '%s'", tr_buf_str(&host));
-	}
-	return 0;
-}
-
-static int prepare(
-	const struct tr_server_spec *spec, const volatile int *stop_flag, struct tr_err *err)
-{
-	TR_AUTO_STRV env = { 0 };
-	bool there = false;
-
-	if (!spec->image)
-		return tr_fail(err, TR_E_INVALID, "'%s' names no image", spec->name);
-	if (spec->env_file && tr_run__env_file(spec->env_file, &env, err) < 0)
-		return -(int)err->code;
-	if (check_mounts(spec, err) < 0 || has_image(spec->image, &there, err) < 0)
-		return -(int)err->code;
-	if (there)
-		return 0;
-	if (!is_local(spec->image))
-		return pull(spec->image, stop_flag, err);
-	tr_fail(err, TR_E_NOT_FOUND, "there is no image '%s' on this machine", spec->image);
-	return tr_hint(err, "podman build -t %s FOLDER", spec->image);
-}
-
-/* DIR/env: what must not stand in podman's own environment. Path "" when there is none. */
-static int write_env(const struct tr_server_spec *spec, char path[PATH_MAX], struct tr_err *err)
-{
-	TR_AUTO_BUF text = { 0 };
-
-	for (size_t i = 0; i < spec->env.n; i++) {
-		const char *entry = spec->env.v[i];
-
-		if (!tr_podman__is_env_for_file(entry))
-			continue;
-		if (strchr(entry, '\n'))
-			return tr_fail(err, TR_E_INVALID,
-				"the value of '%.*s' holds a line break, which podman cannot take",
-				(int)strcspn(entry, "="), entry);
-		tr_buf_addf(&text, "%s\n", entry);
-	}
-	path[0] = '\0';
-	if (!text.len)
-		return tr_buf_ok(&text, err);
-	if (tr_buf_ok(&text, err) < 0 || tr_run__path(spec->name, "env", path, err) < 0)
-		return -(int)err->code;
-	return tr_write_file(path, 0600, text.s, text.len, err);
-}
-
-static void read_output(const char *path, struct tr_buf *ret)
-{
-	TR_AUTO_FREE char *text = NULL;
-	struct tr_err ignored;
-
-	if (tr_read_file(path, 1 << 20, &text, NULL, &ignored) == 0)
-		tr_buf_puts(ret, text);
-}
-
-static int run_container(const struct tr_server_spec *spec, struct tr_err *err)
-{
-	TR_AUTO_STRV argv = { 0 }, env = { 0 };
-	TR_AUTO_BUF said = { 0 }, reason = { 0 };
-	char dir[PATH_MAX], output[PATH_MAX], env_path[PATH_MAX];
-	int r, status = 0;
-
-	if (tr_run__path(spec->name, "", dir, err) < 0 ||
-		tr_run__path(spec->name, "output", output, err) < 0 ||
-		write_env(spec, env_path, err) < 0)
-		return -(int)err->code;
-	tr_podman__run(spec, env_path[0] ? env_path : NULL, &argv);
-	for (size_t i = 0; i < spec->env.n; i++)
-		if (!tr_podman__is_env_for_file(spec->env.v[i]))
-			tr_strv_add(&env, spec->env.v[i]);
-	r = tr_strv_ok(&env, err);
-	if (r == 0)
-		r = tr_run(&argv, &(struct tr_run_how){ .dir = dir, .env = &env, .output = output },
-			NULL, NULL, &status, err);
-	if (env_path[0])
-		unlink(env_path);
-	if (r < 0 || status == 0) {
-		unlink(output);
-		return r;
-	}
-	read_output(output, &said);
-	if (strstr(tr_buf_str(&said), "already in use"))
-		return tr_fail(err, TR_E_EXISTS, "there is a container '%s' already", spec->name);
-	tr_podman__reason(&said, &reason);
-	return tr_fail(
-		err, TR_E_SERVER, "podman cannot start '%s': %s", spec->name, tr_buf_str(&reason));
-}
-
 static int stop(const char *name, int64_t grace_ms, const char *keep_log, struct tr_err *err);
 
 static int start(const struct tr_server_spec *spec, struct tr_err *err)
@@ -207,7 +91,7 @@ static int start(const struct tr_server_spec *spec, struct tr_err *err)
 		return -(int)err->code;
 	if (tr_podman__owns_cgroups())
 		tr_cgroup_make_parents(spec->name);
-	r = run_container(spec, err);
+	r = tr_container__run(&tr_podman__container, spec, err);
 	if (r == -TR_E_EXISTS)
 		tr_run__unclaim(spec->name, &ignored);
 	else if (r < 0)
@@ -226,7 +110,7 @@ static int log_of(const char *name, struct tr_log *ret, struct tr_err *err)
 	tr_podman__begin(&argv);
 	tr_strv_adds(&argv, "inspect", "--type", "container", "--format",
 		"{{.State.ConmonPid}} {{.HostConfig.LogConfig.Path}}", name, NULL);
-	if (tr_podman__call(&argv, &text, err) < 0) {
+	if (tr_container__call(&tr_podman__container, &argv, &text, err) < 0) {
 		if (strstr(err->msg, "no such container"))
 			return tr_fail(err, TR_E_NOT_FOUND, "there is no container '%s'", name);
 		return -(int)err->code;
@@ -257,7 +141,7 @@ static int end_container(
 	tr_strv_addf(&argv, "%lld", (long long)(grace_ms + 999) / 1000);
 	tr_strv_add(&argv, name);
 	/* A container that was never started cannot be stopped; it can be removed. */
-	tr_podman__call(&argv, NULL, &ignored);
+	tr_container__call(&tr_podman__container, &argv, NULL, &ignored);
 	if (keep_log && tr_run__log_keep(&log, keep_log, err) < 0)
 		return tr_wrap(err, "keep the log");
 	return 0;
@@ -270,7 +154,7 @@ static int rm(const char *name, struct tr_err *err)
 	tr_podman__begin(&argv);
 	/* With the volumes that the image asked for; nobody would find them again. */
 	tr_strv_adds(&argv, "rm", "-f", "-v", "--ignore", "-t", "0", name, NULL);
-	return tr_podman__call(&argv, NULL, err);
+	return tr_container__call(&tr_podman__container, &argv, NULL, err);
 }
 
 /* Waits a little for those who are at work in a folder; false when they still are. */
@@ -355,16 +239,20 @@ static int logs(const char *name, uint32_t n_lines, bool follow, const volatile 
 	return tr_run__log_follow(&log, n_lines, follow, stop_flag, err);
 }
 
+static bool needs_pull(const struct tr_server_spec *spec)
+{
+	return tr_container__needs_pull(&tr_podman__container, spec);
+}
+
+static int prepare(
+	const struct tr_server_spec *spec, const volatile int *stop_flag, struct tr_err *err)
+{
+	return tr_container__prepare(&tr_podman__container, spec, stop_flag, err);
+}
+
 static int describe(const struct tr_server_spec *spec, struct tr_buf *ret, struct tr_err *err)
 {
-	TR_AUTO_STRV argv = { 0 };
-
-	tr_podman__run(spec, NULL, &argv);
-	if (tr_strv_ok(&argv, err) < 0)
-		return -(int)err->code;
-	tr_strv_quote(&argv, ret);
-	tr_buf_puts(ret, "\n");
-	return tr_buf_ok(ret, err);
+	return tr_container__describe(&tr_podman__container, spec, ret, err);
 }
 
 const struct tr_runtime tr_runtime_podman = {
@@ -380,4 +268,13 @@ const struct tr_runtime tr_runtime_podman = {
 	.tail = tail,
 	.logs = logs,
 	.describe = describe,
+};
+
+const struct tr_container tr_podman__container = {
+	.runtime = &tr_runtime_podman,
+	.program = "podman",
+	.begin = tr_podman__begin,
+	.run = tr_podman__run,
+	.reason = reason,
+	.has_image = has_image,
 };

@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/fs.h"
 #include "run/cgroup.h"
+#include "run/container.h"
 
 #include <linux/capability.h>
 #include <stdio.h>
@@ -43,28 +44,6 @@ void tr_podman__begin(struct tr_strv *ret)
 		tr_strv_adds(ret, "--runtime", "runc", NULL);
 }
 
-/* Names that the loader, Go, podman, conmon or the runtime look at. A '*' stands for any end. */
-static const char *const podman_env[] = { "PATH", "HOME", "USER", "TMPDIR", "LD_*", "XDG_*",
-	"CONTAINER*", "CONMON*", "PODMAN*", "BUILDAH*", "DOCKER*", "STORAGE_*", "REGISTRY_*",
-	"REGISTRIES_*", "DBUS_*", "NOTIFY_SOCKET", "LISTEN_*", "HTTP_PROXY", "HTTPS_PROXY",
-	"NO_PROXY", "http_proxy", "https_proxy", "no_proxy", "SSL_*", "GO*", "LC_*", "LANG", "TZ",
-	"NETAVARK*", "CNI_*", "_*" };
-
-bool tr_podman__is_env_for_file(const char *entry)
-{
-	size_t len = strcspn(entry, "=");
-
-	for (size_t i = 0; i < TR_COUNT(podman_env); i++) {
-		size_t known = strcspn(podman_env[i], "*");
-		bool is_open = podman_env[i][known] == '*';
-
-		if ((is_open ? len >= known : len == known) &&
-			strncmp(entry, podman_env[i], known) == 0)
-			return true;
-	}
-	return false;
-}
-
 static bool has_sys_resource(void)
 {
 	TR_AUTO_FREE char *status = NULL;
@@ -99,59 +78,6 @@ static void add_ulimits(struct tr_strv *ret)
 	add_ulimit(RLIMIT_NPROC, "nproc", NPROC_MAX, ret);
 }
 
-static void add_labels(const struct tr_server_spec *spec, struct tr_strv *ret)
-{
-	const struct {
-		const char *key, *value;
-	} labels[] = {
-		{ "node", spec->node },
-		{ "stack", spec->stack },
-		{ "model", spec->model },
-		{ "slice", spec->slice_uuid },
-		{ "hash", spec->config_hash },
-	};
-
-	for (size_t i = 0; i < TR_COUNT(labels); i++) {
-		tr_strv_add(ret, "--label");
-		tr_strv_addf(ret, "tranche.%s=%s", labels[i].key, labels[i].value);
-	}
-	tr_strv_add(ret, "--label");
-	tr_strv_addf(ret, "tranche.replica=%u", spec->replica);
-	tr_strv_add(ret, "--label");
-	tr_strv_addf(ret, "tranche.port=%u", spec->port);
-}
-
-static void add_limits(const struct tr_server_spec *spec, struct tr_strv *ret)
-{
-	if (spec->memory_bytes) {
-		tr_strv_add(ret, "-m");
-		tr_strv_addf(ret, "%llub", (unsigned long long)spec->memory_bytes);
-		/* The same again: memory and swap together, so that nothing is swapped out. */
-		tr_strv_add(ret, "--memory-swap");
-		tr_strv_addf(ret, "%llub", (unsigned long long)spec->memory_bytes);
-	}
-	if (spec->cpu_millis) {
-		tr_strv_add(ret, "--cpus");
-		tr_strv_addf(ret, "%u.%03u", spec->cpu_millis / 1000, spec->cpu_millis % 1000);
-	}
-}
-
-static void add_env(const struct tr_server_spec *spec, const char *env_file, struct tr_strv *ret)
-{
-	if (spec->env_file)
-		tr_strv_adds(ret, "--env-file", spec->env_file, NULL);
-	if (env_file)
-		tr_strv_adds(ret, "--env-file", env_file, NULL);
-	for (size_t i = 0; i < spec->env.n; i++) {
-		const char *entry = spec->env.v[i];
-
-		if (env_file && tr_podman__is_env_for_file(entry))
-			continue;
-		tr_strv_add(ret, "--env");
-		tr_strv_addf(ret, "%.*s", (int)strcspn(entry, "="), entry);
-	}
-}
-
 /* Why each switch: docs/design/runtimes.md. */
 void tr_podman__run(const struct tr_server_spec *spec, const char *env_file, struct tr_strv *ret)
 {
@@ -165,18 +91,12 @@ void tr_podman__run(const struct tr_server_spec *spec, const char *env_file, str
 		tr_strv_addf(ret, "/tranche/%s", spec->name);
 	}
 	add_ulimits(ret);
-	add_limits(spec, ret);
-	if (spec->shm_bytes) {
-		tr_strv_add(ret, "--shm-size");
-		tr_strv_addf(ret, "%llu", (unsigned long long)spec->shm_bytes);
-	}
-	add_labels(spec, ret);
+	tr_container__add_limits(spec, ret);
+	tr_container__add_labels(spec, ret);
 	for (size_t i = 0; i < spec->devices.n; i++)
 		tr_strv_adds(ret, "--device", spec->devices.v[i], NULL);
 	for (size_t i = 0; i < spec->mounts.n; i++)
 		tr_strv_adds(ret, "-v", spec->mounts.v[i], NULL);
-	add_env(spec, env_file, ret);
-	tr_strv_add(ret, spec->image);
-	for (size_t i = 0; i < spec->argv.n; i++)
-		tr_strv_add(ret, spec->argv.v[i]);
+	tr_container__add_env(spec, env_file, ret);
+	tr_container__add_command(spec, ret);
 }

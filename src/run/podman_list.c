@@ -4,33 +4,12 @@
 #include "base/err.h"
 #include "base/spawn.h"
 #include "run/cgroup.h"
+#include "run/container.h"
 #include "run/run_priv.h"
 
-#include <jansson.h>
 #include <string.h>
 
 enum { EXIT_KILLED = 137 };
-
-static enum tr_server_state state_of(const char *word)
-{
-	static const char *const living[] = { "running", "paused", "stopping" };
-	static const char *const unborn[] = { "created", "configured", "initialized" };
-
-	for (size_t i = 0; i < TR_COUNT(living); i++)
-		if (strcmp(word, living[i]) == 0)
-			return TR_SERVER_RUNNING;
-	for (size_t i = 0; i < TR_COUNT(unborn); i++)
-		if (strcmp(word, unborn[i]) == 0)
-			return TR_SERVER_CREATED;
-	return TR_SERVER_EXITED;
-}
-
-static const char *text_of(const json_t *json, const char *key)
-{
-	const char *text = json_string_value(json_object_get(json, key));
-
-	return text ? text : "";
-}
 
 static bool has_oom_file(const char *name)
 {
@@ -43,25 +22,15 @@ static bool has_oom_file(const char *name)
 /* One row of `podman ps --format json`. */
 static void read_row(const json_t *row, struct tr_server *ret)
 {
-	const json_t *labels = json_object_get(row, "Labels");
 	const char *name = json_string_value(json_array_get(json_object_get(row, "Names"), 0));
 	json_int_t started = json_integer_value(json_object_get(row, "StartedAt"));
 
-	*ret = (struct tr_server){
-		.name = strdup(name ? name : ""),
-		.node = strdup(text_of(labels, "tranche.node")),
-		.stack = strdup(text_of(labels, "tranche.stack")),
-		.model = strdup(text_of(labels, "tranche.model")),
-		.slice_uuid = strdup(text_of(labels, "tranche.slice")),
-		.config_hash = strdup(text_of(labels, "tranche.hash")),
-		.replica = (uint32_t)strtoul(text_of(labels, "tranche.replica"), NULL, 10),
-		.port = (uint16_t)strtoul(text_of(labels, "tranche.port"), NULL, 10),
-		.runtime = &tr_runtime_podman,
-		.state = state_of(text_of(row, "State")),
-		/* Without root, version 1 gives podman no control groups. */
-		.limits_enforced = geteuid() == 0 || tr_cgroup_is_v2(),
-		.started_unix_ms = started > 0 ? started * 1000 : 0,
-	};
+	tr_container__read_labels(
+		&tr_podman__container, name ? name : "", json_object_get(row, "Labels"), ret);
+	ret->state = tr_container__state(tr_container__text(row, "State"));
+	/* Without root, version 1 gives podman no control groups. */
+	ret->limits_enforced = geteuid() == 0 || tr_cgroup_is_v2();
+	ret->started_unix_ms = started > 0 ? started * 1000 : 0;
 	if (ret->state == TR_SERVER_RUNNING) {
 		ret->pid = (pid_t)json_integer_value(json_object_get(row, "Pid"));
 		ret->cgroup = tr_run__proc_cgroup(ret->pid);
@@ -83,7 +52,7 @@ static void ask_oom(struct tr_server *server)
 	tr_podman__begin(&argv);
 	tr_strv_adds(&argv, "inspect", "--type", "container", "--format", "{{.State.OOMKilled}}",
 		server->name, NULL);
-	if (tr_podman__call(&argv, &answer, &ignored) == 0)
+	if (tr_container__call(&tr_podman__container, &argv, &answer, &ignored) == 0)
 		server->oom_killed = strncmp(tr_buf_str(&answer), "true", 4) == 0;
 }
 
@@ -99,7 +68,7 @@ static int list_containers(struct tr_servers *ret, struct tr_err *err)
 	tr_podman__begin(&argv);
 	tr_strv_adds(&argv, "ps", "-a", "--no-trunc", "--filter", "label=tranche.node", "--format",
 		"json", NULL);
-	if (tr_podman__call(&argv, &text, err) < 0)
+	if (tr_container__call(&tr_podman__container, &argv, &text, err) < 0)
 		return -(int)err->code;
 	rows = json_loadb(tr_buf_str(&text), text.len, 0, &why);
 	if (!json_is_array(rows)) {
@@ -120,16 +89,6 @@ static int list_containers(struct tr_servers *ret, struct tr_err *err)
 	return r;
 }
 
-static bool is_listed(const struct tr_servers *servers, const char *name)
-{
-	for (size_t i = 0; i < servers->n; i++)
-		if (strcmp(servers->v[i].name, name) == 0)
-			return true;
-	return false;
-}
-
-/* Folders first: a container that appears later has its folder already, one that goes later
- * leaves it behind for a moment. A folder without a container is a start that was cut off. */
 int tr_podman__list(struct tr_servers *ret, struct tr_err *err)
 {
 	TR_AUTO_FREE char *podman_path = tr_which("podman");
@@ -139,15 +98,5 @@ int tr_podman__list(struct tr_servers *ret, struct tr_err *err)
 		return -(int)err->code;
 	if (podman_path && list_containers(ret, err) < 0)
 		return -(int)err->code;
-	for (size_t i = 0; i < names.n; i++) {
-		struct tr_server server;
-		struct tr_err gone;
-
-		if (is_listed(ret, names.v[i]) || tr_run__read_spec(names.v[i], &server, &gone) < 0)
-			continue;
-		server.runtime = &tr_runtime_podman;
-		if (tr_run__add_server(ret, &server, err) < 0)
-			return -(int)err->code;
-	}
-	return 0;
+	return tr_container__add_folders(&tr_podman__container, &names, ret, err);
 }

@@ -2,7 +2,7 @@
 /* Ports, environment files, log lines, the choice of a runtime: what needs no server. */
 #include "room.h"
 
-#include "run/podman.h"
+#include "run/container.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -191,9 +191,9 @@ static void variables_that_podman_looks_at_go_by_file(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < TR_COUNT(by_file); i++)
-		assert_true(tr_podman__is_env_for_file(by_file[i]));
+		assert_true(tr_container__is_env_for_file(by_file[i]));
 	for (size_t i = 0; i < TR_COUNT(by_name); i++)
-		assert_false(tr_podman__is_env_for_file(by_name[i]));
+		assert_false(tr_container__is_env_for_file(by_name[i]));
 }
 
 static void folders_of_dead_starters_are_swept(void **state)
