@@ -55,6 +55,8 @@ int tr_stack_look(struct tr_node *node, const struct tr_change *change, struct t
 	TR_AUTO(tr_scene_done) struct tr_scene scene = { 0 };
 	bool swept = false, adopted = false;
 
+	if (!tr_is_dry(change))
+		tr_servers_sweep();
 	if (tr_scene_read(node, /* with_servers= */ true, &scene, err) < 0)
 		return -(int)err->code;
 	if (!tr_is_dry(change) && (tr_cut_sweep(node, &scene, change, &swept, err) < 0 ||

@@ -40,10 +40,11 @@ int tr_run__path(const char *name, const char *rest, char ret[PATH_MAX], struct 
 	return tr_path_join(ret, rest, ret, err);
 }
 
-/* Folders that a killed tranche was filling or removing. */
-static void sweep(const char *servers)
+void tr_run__sweep(void)
 {
-	DIR *dir = opendir(servers);
+	char servers[PATH_MAX];
+	struct tr_err unread;
+	DIR *dir = servers_path("", servers, &unread) < 0 ? NULL : opendir(servers);
 	struct dirent *entry;
 
 	while (dir && (entry = readdir(dir))) {
@@ -120,7 +121,7 @@ int tr_run__claim(const struct tr_server_spec *spec, const char *runtime, const 
 	if (servers_path("", servers, err) < 0 || tr_run__path(spec->name, "", target, err) < 0 ||
 		tr_mkdir_p(servers, 0700, err) < 0)
 		return -(int)err->code;
-	sweep(servers);
+	tr_run__sweep();
 	tr_buf_addf(&temp, "%s/.new-%d-XXXXXX", servers, (int)getpid());
 	if (tr_buf_ok(&temp, err) < 0)
 		return -(int)err->code;

@@ -7,6 +7,7 @@
 #include "run/container.h"
 #include "run/run_priv.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum { EXIT_KILLED = 137 };
@@ -56,6 +57,35 @@ static void ask_oom(struct tr_server *server)
 		server->oom_killed = strncmp(tr_buf_str(&answer), "true", 4) == 0;
 }
 
+/* Podman learns from conmon that a server has ended. When conmon was killed it goes on to say
+ * "running": then nobody knows how the server ended. While conmon lives, its word is waited for. */
+static void ask_if_gone(struct tr_server *server)
+{
+	TR_AUTO_STRV argv = { 0 };
+	TR_AUTO_BUF answer = { 0 };
+	struct tr_err ignored;
+	char dir[PATH_MAX], status[32] = "";
+	int exit_code = EXIT_KILLED;
+
+	if (!server->name || tr_run__proc_is_alive(server->pid) ||
+		tr_run__path(server->name, "", dir, &ignored) < 0 ||
+		tr_run__proc_in_folder(dir, NULL) > 0)
+		return;
+	/* It may have ended properly since podman was asked. */
+	tr_podman__begin(&argv);
+	tr_strv_adds(&argv, "inspect", "--type", "container", "--format",
+		"{{.State.Status}} {{.State.ExitCode}}", server->name, NULL);
+	if (tr_container__call(&tr_podman__container, &argv, &answer, &ignored) == 0 &&
+		sscanf(tr_buf_str(&answer), "%31s %d", status, &exit_code) == 2 &&
+		tr_container__state(status) == TR_SERVER_RUNNING)
+		exit_code = EXIT_KILLED;
+	server->state = TR_SERVER_EXITED;
+	server->pid = 0;
+	server->exit_code = exit_code;
+	server->oom_killed = has_oom_file(server->name);
+	free(TR_TAKE(server->cgroup));
+}
+
 static int list_containers(struct tr_servers *ret, struct tr_err *err)
 {
 	TR_AUTO_STRV argv = { 0 };
@@ -79,6 +109,8 @@ static int list_containers(struct tr_servers *ret, struct tr_err *err)
 		struct tr_server server;
 
 		read_row(row, &server);
+		if (server.state == TR_SERVER_RUNNING)
+			ask_if_gone(&server);
 		if (server.state == TR_SERVER_EXITED)
 			ask_oom(&server);
 		r = tr_run__add_server(ret, &server, err);

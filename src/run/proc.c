@@ -40,6 +40,14 @@ uint64_t tr_run__proc_start(pid_t pid)
 	return stat_field(pid, START_FIELD);
 }
 
+bool tr_run__proc_is_alive(pid_t pid)
+{
+	TR_AUTO_FREE char *text = pid > 0 ? read_proc(pid, "stat", NULL) : NULL;
+	const char *state = text ? strrchr(text, ')') : NULL;
+
+	return state && state[1] == ' ' && state[2] != 'Z' && state[2] != 'X';
+}
+
 /* The path of the line whose controllers name "memory"; else that of version 2 ("0::"). */
 char *tr_run__proc_cgroup(pid_t pid)
 {

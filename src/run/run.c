@@ -93,3 +93,8 @@ int tr_servers_list(struct tr_servers *ret, struct tr_err *err)
 	*ret = all;
 	return 0;
 }
+
+void tr_servers_sweep(void)
+{
+	tr_run__sweep();
+}

@@ -112,6 +112,9 @@ int tr_runtime_pick(const char *name, const struct tr_runtime **ret, struct tr_e
 
 /* What all runtimes that are installed hold. A runtime that is not installed holds nothing. */
 int tr_servers_list(struct tr_servers *ret, struct tr_err *err);
+/* Removes folders that a killed tranche had half made or half removed. For those who change things:
+ * a look leaves them alone. */
+void tr_servers_sweep(void);
 
 /* Is 127.0.0.1:port free to listen on? BUSY names the holder (pid and command) when it can be seen.
  */

@@ -40,6 +40,8 @@ int tr_run__claim(const struct tr_server_spec *spec, const char *runtime, const 
 	struct tr_err *err);
 /* Takes the folder away in one step, then removes it. One that is not there is fine. */
 int tr_run__unclaim(const char *name, struct tr_err *err);
+/* Removes what a killed tranche was filling or taking away. */
+void tr_run__sweep(void);
 /* True when there is a folder NAME of that runtime. */
 bool tr_run__is_of(const char *name, const char *runtime);
 /* Names of the folders whose spec says `runtime`. */
@@ -59,6 +61,8 @@ int tr_run__env_parse(const char *path, const char *text, struct tr_strv *ret, s
 /* When a process started, in clock ticks after boot: with the pid, it names a process for good.
  * 0 when there is none. */
 uint64_t tr_run__proc_start(pid_t pid);
+/* False when there is no such process, or only what its parent has not asked about yet. */
+bool tr_run__proc_is_alive(pid_t pid);
 /* Its path in the memory hierarchy, as /proc/PID/cgroup says; NULL when unknown. The caller's. */
 char *tr_run__proc_cgroup(pid_t pid);
 /* Kills (SIGKILL) every process whose environment holds TR_RUN_MARK=dir; how many there were. */
