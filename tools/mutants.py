@@ -46,7 +46,8 @@ class Mutant:
         case = self.head.get("case")
         if not case:
             return failure.startswith(self.head["test"] + ": ")
-        return failure.startswith(self.head["test"] + ": ") and case in failure.split()
+        test, _, failed = failure.partition(": ")
+        return test == self.head["test"] and (failed == case or case in failed.split())
 
 
 def all_mutants():

@@ -235,17 +235,19 @@ print(urllib.request.urlopen("http://127.0.0.1:" + sys.argv[1]).status)' "${BASH
 	lab
 	up >/dev/null 2>&1
 	sed 's/name: lab/name: slow/' -i tranche.yaml
-	serves sleep 1000
-	"$TRANCHE" up --runtime process >out 2>said 3>&- &
+	serves sh -c "trap '' TERM; while :; do sleep 1; done"
+	"$TRANCHE" up --runtime process --grace 3s >out 2>said 3>&- &
 	pid=$!
 	timeout 60 bash -c 'until grep -q loading said; do sleep 0.05; done'
 	kill -INT "$pid"
+	timeout 60 bash -c 'until grep -q "taken back" said; do sleep 0.05; done'
 	kill -INT "$pid"
 	wait "$pid" || status=$?
 	cat said
 	[ "$status" -eq 130 ]
 	[ ! -s out ]
-	grep -q "stopping: what was begun is undone" said
+	grep -q "^stopping: what was begun is undone" said
+	grep -q "^still stopping: what was begun is undone" said
 	grep -q "tranche: .*interrupted" said
 	[ "$(n_slices)" = 1 ]
 	[ "$(model 'm["stack"] + " " + m["state"]')" = "lab ready" ]
