@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
 # Makes the model engine for machines without a GPU: llama.cpp's llama-server out of Debian sid.
@@ -9,8 +9,9 @@
 #
 # What is there and was made by this very script is used again; --refresh gets sid's newest. The
 # packages come through an apt root of its own under BUILD/engine/apt: the system's sources, keys
-# and packages stay as they are. Needs no root for "rootfs". BUILD is the checkout's build/.
-set -eu
+# and packages stay as they are. Needs no root for "rootfs". BUILD is the checkout's build/. The
+# mirror is the one that apt uses here, or TRANCHE_MIRROR.
+set -euo pipefail
 
 image=localhost/tranche/llama.cpp:latest
 package=llama.cpp-tools
@@ -31,7 +32,7 @@ fail() {
 mirror() {
 	[ -z "${TRANCHE_MIRROR:-}" ] || { echo "$TRANCHE_MIRROR"; return; }
 	apt-get indextargets --format '$(REPO_URI) $(ORIGIN)' 'Created-By: Packages' |
-		awk '$1 !~ /security/ && ($2 == "Debian" || $2 !~ /^[A-Z]/) { print $1; exit }'
+		awk '$1 !~ /security/ && ($2 == "Debian" || $2 !~ /^[A-Z]/) && !n++ { print $1 }'
 }
 
 # An apt whose lists, cache and idea of what is installed (nothing) lie under BUILD/engine/apt.

@@ -45,7 +45,7 @@ def plain(build):
 def asan(build):
     folder = build_folder(build, "asan", ["-Db_sanitize=address,undefined"])
     env = environment(
-        ASAN_OPTIONS="detect_stack_use_after_return=1:strict_string_checks=1",
+        ASAN_OPTIONS="detect_stack_use_after_return=1",
         UBSAN_OPTIONS="halt_on_error=1:print_stacktrace=1",
     )
     return run_tests.run(folder, ["-t", "4", "--no-suite", "long"], env)
