@@ -55,6 +55,12 @@ static int check_args(const struct tr_call *call, struct tr_err *err)
 	return tr_hint(err, "%s", tr_buf_str(&usage));
 }
 
+static bool asks_help(char **words)
+{
+	return words[0] && !words[1] &&
+	       (strcmp(words[0], "--help") == 0 || strcmp(words[0], "-h") == 0);
+}
+
 /* `words` are those behind the command's own; `before`: options given in front of it. */
 static int run_cmd(struct tr_call *call, char **words, struct tr_common *common, uint32_t before,
 	struct tr_err *err)
@@ -80,6 +86,8 @@ static int run_cmd(struct tr_call *call, char **words, struct tr_common *common,
 			option_of(before & ~uses));
 		return tr_hint(err, "%s --help", of.s);
 	}
+	if (cmd->run_words && !asks_help(words))
+		return cmd->run_words(common, (const char *const *)words);
 	/* Arguments are kept where the words stood: there are never more. */
 	if (tr_opts_parse(&in, (const char **)words, &call->n_args, err) < 0)
 		return -(int)err->code;
@@ -147,5 +155,5 @@ int tr_cli_main(const struct tr_cmd *const *cmds, char **argv)
 		r = tr_fail_errno(&err, errno, "write to standard output");
 	if (r < 0)
 		report(&err);
-	return r < 0 ? tr_code_exit_status(err.code) : 0;
+	return r < 0 ? tr_code_exit_status(err.code) : r;
 }

@@ -71,6 +71,9 @@ struct tr_cmd {
 	const char *const *example; /* lines for its help, NULL at the end; NULL: none */
 	void (*more)(FILE *out);    /* the rest of its help; NULL: none */
 	int (*run)(const struct tr_call *call, struct tr_err *err);
+	/* For a command with a command line of its own, in place of all that: gets the words behind
+	 * its name as they are (NULL at the end), prints for itself and returns the exit status. */
+	int (*run_words)(const struct tr_common *common, const char *const *words);
 };
 
 /* The shared options, as a table for tr_opts_parse: values are a struct tr_common. */
@@ -91,6 +94,7 @@ extern const struct tr_cmd tr_cmd_profiles;
 extern const struct tr_cmd tr_cmd_ps;
 extern const struct tr_cmd tr_cmd_restart;
 extern const struct tr_cmd tr_cmd_slices;
+extern const struct tr_cmd tr_cmd_smi;
 extern const struct tr_cmd tr_cmd_up;
 extern const struct tr_cmd tr_cmd_version;
 extern const struct tr_cmd tr_cmd_virtual_create;

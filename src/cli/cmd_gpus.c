@@ -111,6 +111,6 @@ const struct tr_cmd tr_cmd_gpus = {
 	.help = "Show the GPUs: can they be sliced, is MIG on, why not",
 	.group = TR_GROUP_LOOK,
 	.uses = TR_USES_NODE | TR_USES_JSON,
-	.also = "gpu info devices list ls get smi",
+	.also = "gpu info devices list ls get",
 	.run = run,
 };

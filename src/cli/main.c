@@ -11,6 +11,7 @@ static const struct tr_cmd *const cmds[] = {
 	&tr_cmd_gpus,
 	&tr_cmd_profiles,
 	&tr_cmd_slices,
+	&tr_cmd_smi,
 	&tr_cmd_mig,
 	&tr_cmd_create,
 	&tr_cmd_destroy,

@@ -15,7 +15,9 @@ static const struct {
 } symbols[] = {
 #define NEED(sym) { #sym, offsetof(struct tr_nvml, sym), true },
 #define WANT(sym) { #sym, offsetof(struct tr_nvml, sym), false },
+#define SHOW(sym) WANT(sym)
 #include "nvml/nvml_syms.def"
+#undef SHOW
 #undef WANT
 #undef NEED
 };
@@ -34,11 +36,10 @@ static int resolve(struct tr_nvml *api, const char *library, struct tr_err *err)
 	return 0;
 }
 
-int tr_nvml_open(const char *library, struct tr_nvml **ret, struct tr_err *err)
+int tr_nvml_load(const char *library, struct tr_nvml **ret, struct tr_err *err)
 {
 	TR_AUTO_FREE char *room = calloc(1, sizeof(struct tr_nvml));
 	struct tr_nvml *api = (struct tr_nvml *)(void *)room;
-	nvmlReturn_t r;
 
 	if (!api)
 		return tr_fail(err, TR_E_NO_MEMORY, "open NVML: out of memory");
@@ -49,14 +50,33 @@ int tr_nvml_open(const char *library, struct tr_nvml **ret, struct tr_err *err)
 		dlclose(api->dl);
 		return -(int)err->code;
 	}
+	*ret = (struct tr_nvml *)(void *)TR_TAKE(room);
+	return 0;
+}
+
+int tr_nvml_open(const char *library, struct tr_nvml **ret, struct tr_err *err)
+{
+	struct tr_nvml *api = NULL;
+	nvmlReturn_t r;
+
+	if (tr_nvml_load(library, &api, err) < 0)
+		return -(int)err->code;
 	r = api->nvmlInit_v2();
 	if (r != NVML_SUCCESS) {
 		tr_nvml_check(err, api, r, "nvmlInit_v2");
-		dlclose(api->dl);
+		tr_nvml_unload(api);
 		return tr_wrap(err, "'%s'", library);
 	}
-	*ret = (struct tr_nvml *)(void *)TR_TAKE(room);
+	*ret = api;
 	return 0;
+}
+
+void tr_nvml_unload(struct tr_nvml *api)
+{
+	if (!api)
+		return;
+	dlclose(api->dl);
+	free(api);
 }
 
 void tr_nvml_close(struct tr_nvml *api)
@@ -64,8 +84,7 @@ void tr_nvml_close(struct tr_nvml *api)
 	if (!api)
 		return;
 	api->nvmlShutdown();
-	dlclose(api->dl);
-	free(api);
+	tr_nvml_unload(api);
 }
 
 static const struct {

@@ -17,7 +17,9 @@ struct tr_nvml {
 	void *dl;
 #define NEED(sym) __typeof__(sym) *sym;
 #define WANT(sym) NEED(sym)
+#define SHOW(sym) NEED(sym)
 #include "nvml/nvml_syms.def"
+#undef SHOW
 #undef WANT
 #undef NEED
 };
@@ -26,6 +28,10 @@ struct tr_nvml {
  * initialises it. NOT_FOUND when it cannot be loaded, DRIVER when it refuses or lacks a call. */
 int tr_nvml_open(const char *library, struct tr_nvml **ret, struct tr_err *err);
 void tr_nvml_close(struct tr_nvml *api);
+/* Loads it and does not initialise it: for who tells the driver's own answer to that. Ends with
+ * tr_nvml_close after a successful nvmlInit_v2, with tr_nvml_unload otherwise. */
+int tr_nvml_load(const char *library, struct tr_nvml **ret, struct tr_err *err);
+void tr_nvml_unload(struct tr_nvml *api);
 TR_DEFINE_FREEP(struct tr_nvml, tr_nvml_close)
 
 /* 0, or -code: NO_PERMISSION is PERMISSION, IN_USE is BUSY, NOT_SUPPORTED is UNSUPPORTED, NOT_FOUND

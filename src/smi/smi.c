@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "smi/smi.h"
+
+#include "smi/args.h"
+#include "smi/help.h"
+#include "smi/mig.h"
+#include "smi/mode.h"
+#include "smi/smi_priv.h"
+#include "smi/table.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+static int print(struct tr_smi *smi, const struct tr_smi_args *args)
+{
+	switch (args->verb) {
+	case TR_SMI_LIST:
+		tr_smi__list(smi);
+		return 0;
+	case TR_SMI_PERSISTENCE:
+		return tr_smi__set_persistence(smi, args->mode);
+	case TR_SMI_MIG_MODE:
+		return tr_smi__set_mig(smi, args->mode);
+	default:
+		tr_smi__table(smi);
+		return 0;
+	}
+}
+
+static struct timespec later(struct timespec t, long ms)
+{
+	t.tv_sec += ms / 1000;
+	t.tv_nsec += ms % 1000 * 1000000;
+	if (t.tv_nsec >= 1000000000) {
+		t.tv_sec++;
+		t.tv_nsec -= 1000000000;
+	}
+	return t;
+}
+
+/* One session for all outputs, each made from fresh answers. A table on a terminal is drawn over
+ * the one before. */
+static int print_all(struct tr_smi *smi, const struct tr_smi_args *args)
+{
+	bool in_place = args->loop_ms && args->verb == TR_SMI_TABLE && isatty(fileno(smi->out));
+	struct timespec next;
+	int status;
+
+	clock_gettime(CLOCK_MONOTONIC, &next);
+	for (;;) {
+		if (in_place)
+			fputs("\033[H\033[J", smi->out);
+		status = print(smi, args);
+		if (status || !args->loop_ms || fflush(smi->out) != 0)
+			return status;
+		next = later(next, args->loop_ms);
+		while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &next, NULL) == EINTR)
+			;
+		tr_smi__forget(smi);
+	}
+}
+
+static int run(const char *node, struct tr_smi *smi, const struct tr_smi_args *args)
+{
+	int status;
+
+	if (args->verb == TR_SMI_HELP) {
+		tr_smi__help(smi->out);
+		return 0;
+	}
+	status = tr_smi__open(smi, node);
+	if (status)
+		return status;
+	if (args->verb == TR_SMI_VERSION) {
+		fprintf(smi->out, "tranche smi %s, driver %s\n", TR_VERSION, tr_smi__driver(smi));
+		return 0;
+	}
+	status = tr_smi__pick(smi, args->ids);
+	return status ? status : print_all(smi, args);
+}
+
+/* -f: what the run prints goes into a file. */
+static int run_into(const char *node, struct tr_smi *smi, const struct tr_smi_args *args)
+{
+	FILE *out = smi->out;
+	int status;
+
+	if (!args->file)
+		return run(node, smi, args);
+	smi->out = fopen(args->file, "we");
+	if (!smi->out) {
+		smi->out = out;
+		fprintf(out, "Failed to open file %s: %s\n", args->file, strerror(errno));
+		return 255;
+	}
+	status = run(node, smi, args);
+	if (fclose(smi->out) != 0 && !status)
+		status = 255;
+	smi->out = out;
+	return status;
+}
+
+int tr_smi_main(const char *node, const char *const *argv, FILE *out, FILE *errout)
+{
+	struct tr_smi smi = { .out = out, .errout = errout };
+	struct tr_smi_args args;
+	int status;
+
+	if (argv[0] && strcmp(argv[0], "mig") == 0) {
+		status = tr_smi__mig(node, &smi, argv + 1);
+	} else {
+		status = tr_smi__parse(argv, &args, out, errout);
+		if (!status)
+			status = run_into(node, &smi, &args);
+	}
+	if (smi.api)
+		tr_smi__close(&smi);
+	return status;
+}
