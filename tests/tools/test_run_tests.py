@@ -81,8 +81,8 @@ def test_a_skip_with_a_row_is_a_skip(folder):
 
 
 def test_a_skip_as_cmocka_writes_it_is_one_too(folder):
-    rows = [("needs card", "tap", "OK", 0, "1..2\nok 1 - a\nnot ok 2 # SKIP on hardware\n")]
-    assert run(folder, rows)[:2] == (0, "1 passed, 0 failed, 1 skipped")
+    rows = [("needs card", "tap", "FAIL", 0, "1..2\nok 1 - a\nnot ok 2 # SKIP on hardware\n")]
+    assert run(folder, rows, 1)[:2] == (0, "1 passed, 0 failed, 1 skipped")
 
 
 def test_a_skipped_program_needs_a_row_too(folder):
