@@ -61,13 +61,17 @@ static int server_open(void **state)
 
 static int server_close(void **state)
 {
-	struct tr_err ignored;
+	int r;
 
 	(void)state;
-	podman->stop(server.name, 0, NULL, &ignored);
+	r = podman->stop(server.name, 0, NULL, &err);
+	if (r < 0)
+		print_error("%s\n", err.msg);
+	if (room_has_cgroup(server.name))
+		r = -1;
 	tr_run__server_done(&seen);
 	room_server_done(&server);
-	return 0;
+	return r;
 }
 
 static void say(const char *verb, const char *arg)
