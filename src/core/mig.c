@@ -43,6 +43,7 @@ int tr_mig_busy(const struct tr_node *node, const struct tr_scene *scene,
 static int is_busy(const struct tr_node *node, const struct tr_scene *scene,
 	const struct tr_card *card, bool on, struct tr_err *err)
 {
+	const struct tr_server *whole;
 	TR_AUTO_BUF who = { 0 };
 
 	if (tr_mig_busy(node, scene, card, on, &who, err) < 0)
@@ -57,6 +58,10 @@ static int is_busy(const struct tr_node *node, const struct tr_scene *scene,
 	}
 	tr_fail(err, TR_E_BUSY, "GPU %u is in use by %s: MIG cannot be turned %s under it",
 		card->idx, tr_buf_str(&who), on ? "on" : "off");
+	whole = tr_scene_whole(scene, card);
+	if (whole && whole->state == TR_SERVER_RUNNING)
+		return tr_hint(err, "tranche down %s, then: tranche mig %s --gpu %u", whole->stack,
+			on ? "on" : "off", card->idx);
 	return tr_hint(err, "stop it, then: tranche mig %s --gpu %u", on ? "on" : "off", card->idx);
 }
 

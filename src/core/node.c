@@ -18,6 +18,7 @@
 #include <dlfcn.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static const char library_name[] = "libnvidia-ml.so.1";
 
@@ -201,16 +202,40 @@ static int lock_path(const struct tr_node *node, char *ret, struct tr_err *err)
 	return tr_path_join(ret, TR_NODE_HARDWARE ".lock", ret, err);
 }
 
+static int not_ours(const struct tr_node *node, const char *path, struct tr_err *err)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0 || st.st_uid == 0)
+		tr_fail(err, TR_E_PERMISSION,
+			"to turn MIG on or off, cut slices or run models on node '%s' needs root",
+			node->name);
+	else
+		tr_fail(err, TR_E_PERMISSION,
+			"node '%s' belongs to user %u: to change it needs that user or root",
+			node->name, (unsigned)st.st_uid);
+	if (!node->is_virtual)
+		return tr_hint(err, "the same command behind sudo");
+	return tr_hint(err,
+		"the same command behind sudo; or a virtual node of your own: tranche virtual "
+		"create a100-sxm4-80gb --name mine");
+}
+
 int tr_node__lock(
 	struct tr_node *node, const struct tr_change *change, int *ret_fd, struct tr_err *err)
 {
 	char path[PATH_MAX];
 	bool told = false;
 
+	/* A plan changes nothing, and may be asked for by those who may not change anything. */
+	if (tr_is_dry(change))
+		return 0;
 	if (lock_path(node, path, err) < 0)
 		return -(int)err->code;
 	/* Tried again and again, not waited for: Ctrl-C must get through. */
 	while (tr_lock_file(path, /* wait= */ false, ret_fd, err) < 0) {
+		if (err->code == TR_E_PERMISSION)
+			return not_ours(node, path, err);
 		if (err->code != TR_E_BUSY)
 			return -(int)err->code;
 		if (!told)

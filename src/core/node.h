@@ -25,8 +25,8 @@ struct tr_node {
 
 /*
  * Takes the node's lock: every change is made under it. When somebody else has it, that is told
- * once (TR_STEP_WAIT) and waited for. INTERRUPTED when the change's stop flag rises meanwhile.
- * ret_fd holds the lock until it is closed.
+ * once (TR_STEP_WAIT) and waited for. INTERRUPTED when the change's stop flag rises meanwhile;
+ * PERMISSION says who may. ret_fd holds the lock until it is closed; a dry run takes none.
  */
 int tr_node__lock(
 	struct tr_node *node, const struct tr_change *change, int *ret_fd, struct tr_err *err);

@@ -33,6 +33,15 @@ static void fields(struct tr_buf *to, const char *name, const struct tr_strv *va
 		field(to, name, values->v[i]);
 }
 
+static int env_file_unread(const struct tr_want *want, struct tr_err *err)
+{
+	struct tr_err inner = *err;
+
+	tr_stack_fail(want->stack, want->model->at_env_file, err, "env_file: %s", inner.msg);
+	err->code = inner.code;
+	return tr_hint(err, "paths start from the stack file's folder; a line is NAME=VALUE");
+}
+
 static int hash_want(const struct tr_node *node, const struct tr_runtime *runtime,
 	struct tr_want *want, struct tr_err *err)
 {
@@ -44,7 +53,7 @@ static int hash_want(const struct tr_node *node, const struct tr_runtime *runtim
 
 	if (model->env_file &&
 		tr_read_file(model->env_file, MAX_ENV_FILE, &env_text, NULL, err) < 0)
-		return tr_stack_fail(want->stack, model->at_env_file, err, "%s", err->msg);
+		return env_file_unread(want, err);
 	field(&text, "version", "1");
 	field(&text, "node", node->name);
 	field(&text, "runtime", runtime->name);
@@ -208,7 +217,8 @@ static int check_volume(const struct tr_want *want, const char *volume, struct t
 	if (stat(host, &st) < 0) {
 		tr_stack_fail(want->stack, want->model->at, err, "volume '%s': %s", host,
 			strerror(errno));
-		return -(int)(err->code = TR_E_NOT_FOUND);
+		err->code = TR_E_NOT_FOUND;
+		return tr_hint(err, "paths start from the stack file's folder: mkdir -p %s", host);
 	}
 	return 0;
 }
@@ -220,7 +230,9 @@ int tr_want_check(const struct tr_want *want, bool make_cache, struct tr_err *er
 	if (model->model && tr_model_is_path(model->model) && access(model->model, R_OK) < 0) {
 		tr_stack_fail(want->stack, model->at_model, err, "model '%s': %s", model->model,
 			strerror(errno));
-		return -(int)(err->code = TR_E_NOT_FOUND);
+		err->code = TR_E_NOT_FOUND;
+		return tr_hint(err, "paths start from the stack file's folder; a model of a hub is "
+				    "written ORG/NAME");
 	}
 	for (size_t i = 0; i < model->volumes.n; i++)
 		if (check_volume(want, model->volumes.v[i], err) < 0)
