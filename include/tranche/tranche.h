@@ -171,6 +171,108 @@ int tr_replicas_get(
 	struct tr_node *node, const char *stack, struct tr_replicas **ret, struct tr_err *err);
 void tr_replicas_free(struct tr_replicas *replicas);
 
+/* --- What it costs, and how full it is ---------------------------------------------------- */
+
+/* What counts as a slice's share of its card. */
+enum tr_cost_by {
+	TR_COST_BY_LARGER, /* of compute and memory slices */
+	TR_COST_BY_COMPUTE,
+	TR_COST_BY_MEMORY,
+};
+
+enum tr_per { TR_PER_HOUR, TR_PER_MONTH, TR_PER_YEAR }; /* a month is 730 hours */
+
+struct tr_cost_ask {
+	const char *stack; /* NULL: every stack of the node */
+	const char *file;  /* what this stack file would make of the node; NULL: what runs */
+	const char *name;  /* of that stack, instead of the file's; NULL: not */
+	enum tr_cost_by by;
+	bool has_price; /* false: the `price` of the stack */
+	double price;	/* of one card */
+	enum tr_per price_per;
+	const char *currency; /* of the price: "EUR"; NULL: the stack's, or none */
+	enum tr_per per;      /* of what comes back */
+};
+
+/* A slice on a card, or a whole card. Shares are fractions of the card: times the price they are
+ * money. `share` is the slice itself; beside it, its part of what is stranded on the card (no
+ * further slice can use it) and of what is open (could still be cut), in proportion to `share`. */
+struct tr_cost_item {
+	struct tr_slice slice; /* holders are left out; uuid "" for one that is not cut yet */
+	bool is_asked;	       /* of the stack that was asked about */
+	bool is_planned;       /* would be cut or started */
+	double share, stranded, open;
+};
+
+struct tr_cost_card {
+	uint32_t idx;
+	char name[96];
+	uint32_t compute_slices, memory_slices;
+	uint32_t stranded_compute, stranded_memory;
+	uint32_t open_compute, open_memory; /* the most that can still be cut of each */
+	double stranded, open;		    /* fractions, by the rule */
+	char free_slices[128];		    /* what could still be cut */
+};
+
+/* The cards that hold something of what was asked about, and all that is on them. */
+struct tr_costs {
+	enum tr_cost_by by;
+	enum tr_per per;
+	bool has_price;
+	double price; /* of one card, per `per` */
+	char currency[16];
+	uint32_t n_idle; /* cards of the node that hold nothing */
+	size_t n_cards;
+	struct tr_cost_card *cards;
+	size_t n; /* by card and start */
+	struct tr_cost_item *v;
+};
+
+/* NOT_FOUND for a stack that is not there; INVALID when stacks have different prices and none was
+ * given; with a file, all that tr_up's plan can say. Free with tr_costs_free. */
+int tr_costs_get(struct tr_node *node, const struct tr_cost_ask *ask, struct tr_costs **ret,
+	struct tr_err *err);
+void tr_costs_free(struct tr_costs *costs);
+
+enum tr_cell_kind { TR_CELL_SLICE, TR_CELL_OPEN, TR_CELL_STRANDED };
+
+/* A run of a card's memory slices: a slice, or one that could be cut, or that nothing can use. */
+struct tr_status_cell {
+	enum tr_cell_kind kind;
+	uint32_t start, size;
+	struct tr_slice slice; /* kind SLICE; holders are left out */
+};
+
+struct tr_card_status {
+	uint32_t idx;
+	char name[96];
+	bool has_mig_mode, mig_on;
+	bool has_memory;
+	uint64_t memory_bytes;
+	uint64_t cut_bytes; /* in slices, or held as a whole */
+	bool has_used;	    /* some of what is on the card is known */
+	uint64_t used_bytes;
+	uint32_t compute_slices, memory_slices; /* 0: a card that cannot be cut */
+	uint32_t cut_compute, cut_memory;
+	uint32_t n_models; /* whose memory is known */
+	double use_alone;  /* one of them on a card of its own, of the card's memory: the mean */
+	double use_now;	   /* all of them */
+	uint32_t n_full;   /* as many of them as the card could hold, each on a full_profile */
+	char full_profile[64];
+	double use_full;
+	size_t n_cells;
+	struct tr_status_cell *cells;
+};
+
+struct tr_status {
+	size_t n;
+	struct tr_card_status *v;
+};
+
+/* Every card of the node. Free with tr_status_free. */
+int tr_status_get(struct tr_node *node, struct tr_status **ret, struct tr_err *err);
+void tr_status_free(struct tr_status *status);
+
 /* --- Changing it -------------------------------------------------------------------------- */
 
 enum tr_step_kind {
@@ -218,7 +320,8 @@ int tr_mig_set(
 
 /* Cuts slices: "2g.20gb", "14", "2g.20gb:4" (starts at memory slice 4). All of them or none.
  * INVALID lists the profiles the card has; NO_ROOM says who holds the space and which would fit;
- * PERMISSION; DRIVER. ret (may be NULL) holds the new slices; free with tr_slices_free. */
+ * PERMISSION; DRIVER. ret (may be NULL) holds the new slices, in the order asked; free with
+ * tr_slices_free. */
 int tr_slices_create(struct tr_node *node, int gpu, const char *const *wants, size_t n_wants,
 	const struct tr_change *change, struct tr_slices **ret, struct tr_err *err);
 

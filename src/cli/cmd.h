@@ -83,6 +83,7 @@ extern const struct tr_opt tr_common_opts[];
 int tr_cli_main(const struct tr_cmd *const *cmds, char **argv);
 
 extern const struct tr_cmd tr_cmd_completion;
+extern const struct tr_cmd tr_cmd_cost;
 extern const struct tr_cmd tr_cmd_create;
 extern const struct tr_cmd tr_cmd_destroy;
 extern const struct tr_cmd tr_cmd_down;
@@ -95,6 +96,7 @@ extern const struct tr_cmd tr_cmd_ps;
 extern const struct tr_cmd tr_cmd_restart;
 extern const struct tr_cmd tr_cmd_slices;
 extern const struct tr_cmd tr_cmd_smi;
+extern const struct tr_cmd tr_cmd_status;
 extern const struct tr_cmd tr_cmd_up;
 extern const struct tr_cmd tr_cmd_version;
 extern const struct tr_cmd tr_cmd_virtual_create;

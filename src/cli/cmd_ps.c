@@ -39,6 +39,6 @@ const struct tr_cmd tr_cmd_ps = {
 	.group = TR_GROUP_MODELS,
 	.uses = TR_USES_NODE | TR_USES_JSON,
 	.max_args = 1,
-	.also = "list ls get status top stats models pods",
+	.also = "list ls get top stats models pods",
 	.run = run,
 };

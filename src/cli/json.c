@@ -64,6 +64,11 @@ void tr_js_real(struct tr_js *js, json_t *object, const char *key, double number
 	set(js, object, key, json_real((double)(int64_t)(number * 1000.0 + 0.5) / 1000.0));
 }
 
+void tr_js_exact(struct tr_js *js, json_t *object, const char *key, double number)
+{
+	set(js, object, key, json_real(number));
+}
+
 void tr_js_bool(struct tr_js *js, json_t *object, const char *key, bool value)
 {
 	set(js, object, key, json_boolean(value));

@@ -26,6 +26,8 @@ void tr_js_done(struct tr_js *js);
 void tr_js_text(struct tr_js *js, json_t *object, const char *key, const char *text);
 void tr_js_number(struct tr_js *js, json_t *object, const char *key, uint64_t number);
 void tr_js_real(struct tr_js *js, json_t *object, const char *key, double number);
+/* Not rounded: shares and prices, of which 12 digits are printed. */
+void tr_js_exact(struct tr_js *js, json_t *object, const char *key, double number);
 void tr_js_bool(struct tr_js *js, json_t *object, const char *key, bool value);
 /* Adds an empty list or object and lends it; NULL when memory is out, which all calls here take. */
 json_t *tr_js_list(struct tr_js *js, json_t *object, const char *key);

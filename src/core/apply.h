@@ -27,3 +27,10 @@ int tr_stack_look(struct tr_node *node, const struct tr_change *change, struct t
  * the caller's (tr_stack_free). */
 int tr_stack_applied(struct tr_node *node, const char *name, struct tr_stack **ret_stack,
 	const struct tr_runtime **ret_runtime, struct tr_err *err);
+
+/* A stack file, under another name where one is given. The stack is the caller's (tr_stack_free).
+ */
+int tr_stack_open(const char *file, const char *name, struct tr_stack **ret, struct tr_err *err);
+/* The runtime: as asked, else the one that the stack runs under already, else the first. */
+int tr_stack_runtime(struct tr_node *node, const struct tr_change *change, const char *stack,
+	const struct tr_runtime **ret, struct tr_err *err);

@@ -220,31 +220,43 @@ static int cut_batch(struct tr_node *node, struct batch *batch, const struct tr_
 	return r;
 }
 
-static bool is_in_batch(const struct batch *batch, const struct tr_slice *slice)
+static void slices_freep(struct tr_slices **slices)
 {
-	for (size_t i = 0; i < batch->n; i++)
-		if (batch->cards[i]->idx == slice->gpu_idx && batch->rows[i].start == slice->start)
-			return true;
-	return false;
+	tr_slices_free(*slices);
 }
 
-/* The new slices, as tr_slices_get shows them, in its order. */
+static struct tr_slice *slice_of(const struct batch *batch, size_t i, struct tr_slices *slices)
+{
+	for (size_t s = 0; s < slices->n; s++)
+		if (slices->v[s].gpu_idx == batch->cards[i]->idx &&
+			slices->v[s].start == batch->rows[i].start)
+			return &slices->v[s];
+	return NULL;
+}
+
+/* The new slices, as tr_slices_get shows them, in the order asked. */
 static int new_slices(
 	struct tr_node *node, const struct batch *batch, struct tr_slices **ret, struct tr_err *err)
 {
-	struct tr_slices *slices = NULL;
-	size_t kept = 0;
+	TR_AUTO(slices_freep) struct tr_slices *all = NULL, *made = calloc(1, sizeof(*made));
 
-	if (tr_slices_get(node, &slices, err) < 0)
+	if (!made)
+		return tr_fail(err, TR_E_NO_MEMORY, "list the slices: out of memory");
+	if (tr_slices_get(node, &all, err) < 0)
 		return -(int)err->code;
-	for (size_t i = 0; i < slices->n; i++) {
-		if (is_in_batch(batch, &slices->v[i]))
-			slices->v[kept++] = slices->v[i];
-		else
-			free(slices->v[i].holders);
+	made->v = calloc(batch->n, sizeof(*made->v));
+	if (!made->v)
+		return tr_fail(err, TR_E_NO_MEMORY, "list the slices: out of memory");
+	for (size_t i = 0; i < batch->n; i++) {
+		struct tr_slice *slice = slice_of(batch, i, all);
+
+		if (!slice)
+			continue; /* destroyed by somebody else, this very moment */
+		made->v[made->n++] = *slice;
+		slice->n_holders = 0;
+		slice->holders = NULL;
 	}
-	slices->n = kept;
-	*ret = slices;
+	*ret = TR_TAKE(made);
 	return 0;
 }
 

@@ -104,7 +104,7 @@ static char *full_path(const char *file)
 	return tr_buf_take(&full);
 }
 
-static int load_file(const char *file, const char *name, struct tr_stack **ret, struct tr_err *err)
+int tr_stack_open(const char *file, const char *name, struct tr_stack **ret, struct tr_err *err)
 {
 	TR_AUTO(tr_stack_freep) struct tr_stack *stack = NULL;
 
@@ -198,8 +198,7 @@ static int up_locked(struct tr_stack_run *run, struct tr_err *err)
 	return 0;
 }
 
-/* The runtime: as asked, else the one that the stack runs under already, else the first. */
-static int pick_runtime(struct tr_node *node, const struct tr_change *change, const char *stack,
+int tr_stack_runtime(struct tr_node *node, const struct tr_change *change, const char *stack,
 	const struct tr_runtime **ret, struct tr_err *err)
 {
 	TR_AUTO(tr_applied_done) struct tr_applied applied = { 0 };
@@ -221,8 +220,9 @@ int tr_up(struct tr_node *node, const char *file, const char *name, const struct
 	TR_AUTO_CLOSE int lock = -1;
 
 	tr_tell_begin();
-	if (load_file(file, name, &stack, err) < 0 || tr_node__lock(node, change, &lock, err) < 0 ||
-		pick_runtime(node, change, stack->name, &runtime, err) < 0 ||
+	if (tr_stack_open(file, name, &stack, err) < 0 ||
+		tr_node__lock(node, change, &lock, err) < 0 ||
+		tr_stack_runtime(node, change, stack->name, &runtime, err) < 0 ||
 		tr_stack_run_init(&run, node, change, stack->name, stack, runtime, err) < 0)
 		return -(int)err->code;
 	return up_locked(&run, err);
