@@ -53,7 +53,7 @@ nvmlReturn_t nvmlGpuInstanceGetComputeInstanceProfileInfo(nvmlGpuInstance_t inst
 	struct tr_drv_target target;
 	nvmlReturn_t r;
 
-	TR_DRV_CALL();
+	TR_DRV_CALL(TR_FN_nvmlGpuInstanceGetComputeInstanceProfileInfo);
 	r = info ? by_enum(instance, profile, engine_profile, &target)
 		 : NVML_ERROR_INVALID_ARGUMENT;
 	if (r == NVML_SUCCESS)
@@ -77,7 +77,7 @@ nvmlReturn_t nvmlGpuInstanceGetComputeInstanceProfileInfoV(nvmlGpuInstance_t ins
 	size_t size = sizeof(*info);
 	nvmlReturn_t r;
 
-	TR_DRV_CALL();
+	TR_DRV_CALL(TR_FN_nvmlGpuInstanceGetComputeInstanceProfileInfoV);
 	r = info ? by_enum(instance, profile, engine_profile, &target)
 		 : NVML_ERROR_INVALID_ARGUMENT;
 	if (r != NVML_SUCCESS)
@@ -102,7 +102,7 @@ nvmlReturn_t nvmlGpuInstanceGetComputeInstanceRemainingCapacity(
 	struct tr_drv_target target;
 	nvmlReturn_t r;
 
-	TR_DRV_CALL();
+	TR_DRV_CALL(TR_FN_nvmlGpuInstanceGetComputeInstanceRemainingCapacity);
 	r = count ? by_id(instance, profile_id, &target) : NVML_ERROR_INVALID_ARGUMENT;
 	if (r == NVML_SUCCESS)
 		*count = tr_place_ci_capacity(
@@ -117,7 +117,7 @@ nvmlReturn_t nvmlGpuInstanceGetComputeInstancePossiblePlacements(nvmlGpuInstance
 	struct tr_drv_target target;
 	nvmlReturn_t r;
 
-	TR_DRV_CALL();
+	TR_DRV_CALL(TR_FN_nvmlGpuInstanceGetComputeInstancePossiblePlacements);
 	r = count ? by_id(instance, profile_id, &target) : NVML_ERROR_INVALID_ARGUMENT;
 	if (r != NVML_SUCCESS)
 		return r;
@@ -194,17 +194,19 @@ static nvmlReturn_t create(struct tr_sim_node *node, void *arg)
 		.size = (uint8_t)tr_place_ci_size(target->ci_profile) };
 	tr_sim_mig_uuid(gpu, target->gi_id, ci_id, ci->uuid);
 	wish->ci_id = ci_id;
+	tr_sim_event_add(node, target->gpu_idx, TR_SIM_EVENT_MIG, 0, target->gi_id, ci_id);
 	return NVML_SUCCESS;
 }
 
-static nvmlReturn_t create_compute(nvmlGpuInstance_t instance, unsigned profile_id,
-	const nvmlComputeInstancePlacement_t *placement, nvmlComputeInstance_t *compute)
+static nvmlReturn_t create_compute(enum tr_sim_fn fn, nvmlGpuInstance_t instance,
+	unsigned profile_id, const nvmlComputeInstancePlacement_t *placement,
+	nvmlComputeInstance_t *compute)
 {
 	struct tr_drv_target target;
 	struct create_wish wish = { .target = &target, .placement = placement };
 	nvmlReturn_t r;
 
-	TR_DRV_CALL();
+	TR_DRV_CALL(fn);
 	r = compute ? by_id(instance, profile_id, &target) : NVML_ERROR_INVALID_ARGUMENT;
 	if (r == NVML_SUCCESS)
 		r = tr_drv_change(create, &wish);
@@ -216,7 +218,8 @@ static nvmlReturn_t create_compute(nvmlGpuInstance_t instance, unsigned profile_
 nvmlReturn_t nvmlGpuInstanceCreateComputeInstance(
 	nvmlGpuInstance_t instance, unsigned profile_id, nvmlComputeInstance_t *compute)
 {
-	return create_compute(instance, profile_id, /* placement= */ NULL, compute);
+	return create_compute(TR_FN_nvmlGpuInstanceCreateComputeInstance, instance, profile_id,
+		/* placement= */ NULL, compute);
 }
 
 nvmlReturn_t nvmlGpuInstanceCreateComputeInstanceWithPlacement(nvmlGpuInstance_t instance,
@@ -225,7 +228,8 @@ nvmlReturn_t nvmlGpuInstanceCreateComputeInstanceWithPlacement(nvmlGpuInstance_t
 {
 	if (!placement)
 		return NVML_ERROR_INVALID_ARGUMENT;
-	return create_compute(instance, profile_id, placement, compute);
+	return create_compute(TR_FN_nvmlGpuInstanceCreateComputeInstanceWithPlacement, instance,
+		profile_id, placement, compute);
 }
 
 static nvmlReturn_t destroy(struct tr_sim_node *node, void *arg)
@@ -238,6 +242,7 @@ static nvmlReturn_t destroy(struct tr_sim_node *node, void *arg)
 	if (tr_sim_is_bound(node, target->gpu_idx, target->gi_id, target->ci_id))
 		return NVML_ERROR_IN_USE;
 	gi->cis[target->ci_id] = (struct tr_sim_ci){ 0 };
+	tr_sim_event_add(node, target->gpu_idx, TR_SIM_EVENT_MIG, 0, target->gi_id, target->ci_id);
 	/* A row whose cgroup is gone must not come to name the next slice in this place. */
 	for (size_t i = 0; i < TR_COUNT(node->bindings); i++) {
 		struct tr_sim_binding *row = &node->bindings[i];
@@ -254,7 +259,7 @@ nvmlReturn_t nvmlComputeInstanceDestroy(nvmlComputeInstance_t compute)
 	struct tr_drv_target target;
 	nvmlReturn_t r;
 
-	TR_DRV_CALL();
+	TR_DRV_CALL(TR_FN_nvmlComputeInstanceDestroy);
 	r = tr_drv_ci(compute, &target);
 	return r == NVML_SUCCESS ? tr_drv_change(destroy, &target) : r;
 }
@@ -266,7 +271,7 @@ nvmlReturn_t nvmlGpuInstanceGetComputeInstances(nvmlGpuInstance_t instance, unsi
 	unsigned n = 0;
 	nvmlReturn_t r;
 
-	TR_DRV_CALL();
+	TR_DRV_CALL(TR_FN_nvmlGpuInstanceGetComputeInstances);
 	r = computes && count ? by_id(instance, profile_id, &target) : NVML_ERROR_INVALID_ARGUMENT;
 	if (r != NVML_SUCCESS)
 		return r;
@@ -284,7 +289,7 @@ nvmlReturn_t nvmlGpuInstanceGetComputeInstanceById(
 	struct tr_drv_target target;
 	nvmlReturn_t r;
 
-	TR_DRV_CALL();
+	TR_DRV_CALL(TR_FN_nvmlGpuInstanceGetComputeInstanceById);
 	r = compute ? tr_drv_gi(instance, &target) : NVML_ERROR_INVALID_ARGUMENT;
 	if (r != NVML_SUCCESS)
 		return r;
@@ -295,14 +300,14 @@ nvmlReturn_t nvmlGpuInstanceGetComputeInstanceById(
 	return NVML_SUCCESS;
 }
 
-static nvmlReturn_t put_info(
-	nvmlComputeInstance_t compute, size_t size, nvmlComputeInstanceInfo_t *ret)
+static nvmlReturn_t put_info(enum tr_sim_fn fn, nvmlComputeInstance_t compute, size_t size,
+	nvmlComputeInstanceInfo_t *ret)
 {
 	nvmlComputeInstanceInfo_t info = { 0 };
 	struct tr_drv_target target;
 	nvmlReturn_t r;
 
-	TR_DRV_CALL();
+	TR_DRV_CALL(fn);
 	r = ret ? tr_drv_ci(compute, &target) : NVML_ERROR_INVALID_ARGUMENT;
 	if (r != NVML_SUCCESS)
 		return r;
@@ -318,11 +323,12 @@ static nvmlReturn_t put_info(
 nvmlReturn_t nvmlComputeInstanceGetInfo(
 	nvmlComputeInstance_t compute, nvmlComputeInstanceInfo_t *info)
 {
-	return put_info(compute, offsetof(nvmlComputeInstanceInfo_t, placement), info);
+	return put_info(TR_FN_nvmlComputeInstanceGetInfo, compute,
+		offsetof(nvmlComputeInstanceInfo_t, placement), info);
 }
 
 nvmlReturn_t nvmlComputeInstanceGetInfo_v2(
 	nvmlComputeInstance_t compute, nvmlComputeInstanceInfo_t *info)
 {
-	return put_info(compute, sizeof(*info), info);
+	return put_info(TR_FN_nvmlComputeInstanceGetInfo_v2, compute, sizeof(*info), info);
 }

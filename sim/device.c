@@ -6,11 +6,11 @@
 #include <string.h>
 #include <strings.h>
 
-nvmlReturn_t nvmlDeviceGetCount_v2(unsigned *count)
+static nvmlReturn_t get_count(enum tr_sim_fn fn, unsigned *count)
 {
 	unsigned n = 0;
 
-	TR_DRV_CALL();
+	TR_DRV_CALL(fn);
 	if (!count)
 		return NVML_ERROR_INVALID_ARGUMENT;
 	for (uint32_t g = 0; g < tr_drv_node()->n_gpus; g++)
@@ -21,15 +21,22 @@ nvmlReturn_t nvmlDeviceGetCount_v2(unsigned *count)
 
 nvmlReturn_t nvmlDeviceGetCount(unsigned *count)
 {
-	return nvmlDeviceGetCount_v2(count);
+	return get_count(TR_FN_nvmlDeviceGetCount, count);
 }
 
-nvmlReturn_t nvmlDeviceGetHandleByIndex_v2(unsigned index, nvmlDevice_t *device)
+nvmlReturn_t nvmlDeviceGetCount_v2(unsigned *count)
 {
-	TR_DRV_CALL();
+	return get_count(TR_FN_nvmlDeviceGetCount_v2, count);
+}
+
+static nvmlReturn_t by_index(enum tr_sim_fn fn, unsigned index, nvmlDevice_t *device)
+{
+	TR_DRV_CALL(fn);
 	for (uint32_t g = 0; device && g < tr_drv_node()->n_gpus; g++) {
 		if (!tr_drv_sees_card(g) || index-- > 0)
 			continue;
+		if (tr_drv_node()->gpus[g].is_lost)
+			return NVML_ERROR_GPU_IS_LOST;
 		*device = tr_drv_card_handle(g);
 		return NVML_SUCCESS;
 	}
@@ -38,7 +45,12 @@ nvmlReturn_t nvmlDeviceGetHandleByIndex_v2(unsigned index, nvmlDevice_t *device)
 
 nvmlReturn_t nvmlDeviceGetHandleByIndex(unsigned index, nvmlDevice_t *device)
 {
-	return nvmlDeviceGetHandleByIndex_v2(index, device);
+	return by_index(TR_FN_nvmlDeviceGetHandleByIndex, index, device);
+}
+
+nvmlReturn_t nvmlDeviceGetHandleByIndex_v2(unsigned index, nvmlDevice_t *device)
+{
+	return by_index(TR_FN_nvmlDeviceGetHandleByIndex_v2, index, device);
 }
 
 /* "MIG-GPU-<uuid>/<gi>/<ci>", the form before R470. */
@@ -66,7 +78,7 @@ nvmlReturn_t nvmlDeviceGetHandleByUUID(const char *uuid, nvmlDevice_t *device)
 	struct tr_drv_target target;
 	uint32_t ids[3];
 
-	TR_DRV_CALL();
+	TR_DRV_CALL(TR_FN_nvmlDeviceGetHandleByUUID);
 	if (!uuid || !device)
 		return NVML_ERROR_INVALID_ARGUMENT;
 	if (!tr_sim_find_uuid(tr_drv_node(), uuid, &ids[0], &ids[1], &ids[2]) &&
@@ -85,9 +97,9 @@ static void bus_ids(const struct tr_sim_gpu *gpu, nvmlPciInfo_t *ret)
 	snprintf(ret->busId, sizeof(ret->busId), "00000000:%02X:00.0", gpu->pci_bus & 0xff);
 }
 
-nvmlReturn_t nvmlDeviceGetHandleByPciBusId_v2(const char *bus_id, nvmlDevice_t *device)
+static nvmlReturn_t by_bus_id(enum tr_sim_fn fn, const char *bus_id, nvmlDevice_t *device)
 {
-	TR_DRV_CALL();
+	TR_DRV_CALL(fn);
 	if (!bus_id || !device)
 		return NVML_ERROR_INVALID_ARGUMENT;
 	for (uint32_t g = 0; g < tr_drv_node()->n_gpus; g++) {
@@ -106,7 +118,12 @@ nvmlReturn_t nvmlDeviceGetHandleByPciBusId_v2(const char *bus_id, nvmlDevice_t *
 
 nvmlReturn_t nvmlDeviceGetHandleByPciBusId(const char *bus_id, nvmlDevice_t *device)
 {
-	return nvmlDeviceGetHandleByPciBusId_v2(bus_id, device);
+	return by_bus_id(TR_FN_nvmlDeviceGetHandleByPciBusId, bus_id, device);
+}
+
+nvmlReturn_t nvmlDeviceGetHandleByPciBusId_v2(const char *bus_id, nvmlDevice_t *device)
+{
+	return by_bus_id(TR_FN_nvmlDeviceGetHandleByPciBusId_v2, bus_id, device);
 }
 
 /* 13 digits, as on a board's label. */
@@ -120,7 +137,7 @@ nvmlReturn_t nvmlDeviceGetHandleBySerial(const char *serial, nvmlDevice_t *devic
 {
 	char text[NVML_DEVICE_SERIAL_BUFFER_SIZE];
 
-	TR_DRV_CALL();
+	TR_DRV_CALL(TR_FN_nvmlDeviceGetHandleBySerial);
 	if (!serial || !device)
 		return NVML_ERROR_INVALID_ARGUMENT;
 	for (uint32_t g = 0; g < tr_drv_node()->n_gpus; g++) {
@@ -138,7 +155,7 @@ nvmlReturn_t nvmlDeviceGetSerial(nvmlDevice_t device, char *serial, unsigned siz
 	char text[NVML_DEVICE_SERIAL_BUFFER_SIZE];
 	struct tr_drv_target target;
 
-	TR_DRV_CALL();
+	TR_DRV_CALL(TR_FN_nvmlDeviceGetSerial);
 	if (tr_drv_device(device, &target) != NVML_SUCCESS)
 		return tr_drv_device(device, &target);
 	serial_text(target.gpu, text);
@@ -151,7 +168,7 @@ nvmlReturn_t nvmlDeviceGetName(nvmlDevice_t device, char *name, unsigned size)
 	char text[NVML_DEVICE_NAME_V2_BUFFER_SIZE];
 	nvmlReturn_t r;
 
-	TR_DRV_CALL();
+	TR_DRV_CALL(TR_FN_nvmlDeviceGetName);
 	r = tr_drv_device(device, &target);
 	if (r != NVML_SUCCESS)
 		return r;
@@ -166,7 +183,7 @@ nvmlReturn_t nvmlDeviceGetUUID(nvmlDevice_t device, char *uuid, unsigned size)
 	nvmlReturn_t r;
 	char text[41];
 
-	TR_DRV_CALL();
+	TR_DRV_CALL(TR_FN_nvmlDeviceGetUUID);
 	r = tr_drv_device(device, &target);
 	if (r != NVML_SUCCESS)
 		return r;
@@ -202,7 +219,7 @@ nvmlReturn_t nvmlDeviceGetIndex(nvmlDevice_t device, unsigned *index)
 	struct tr_drv_target target;
 	nvmlReturn_t r;
 
-	TR_DRV_CALL();
+	TR_DRV_CALL(TR_FN_nvmlDeviceGetIndex);
 	r = index ? tr_drv_device(device, &target) : NVML_ERROR_INVALID_ARGUMENT;
 	if (r == NVML_SUCCESS)
 		*index = index_of(&target);
@@ -210,13 +227,13 @@ nvmlReturn_t nvmlDeviceGetIndex(nvmlDevice_t device, unsigned *index)
 }
 
 /* A number that any device answers with, or only a card. */
-static nvmlReturn_t answer(
-	nvmlDevice_t device, bool cards_only, unsigned *ret, unsigned (*of)(struct tr_drv_target *))
+static nvmlReturn_t answer(enum tr_sim_fn fn, nvmlDevice_t device, bool cards_only, unsigned *ret,
+	unsigned (*of)(struct tr_drv_target *))
 {
 	struct tr_drv_target target;
 	nvmlReturn_t r;
 
-	TR_DRV_CALL();
+	TR_DRV_CALL(fn);
 	if (!ret)
 		return NVML_ERROR_INVALID_ARGUMENT;
 	r = tr_drv_device(device, &target);
@@ -234,7 +251,8 @@ static unsigned minor_of(struct tr_drv_target *target)
 
 nvmlReturn_t nvmlDeviceGetMinorNumber(nvmlDevice_t device, unsigned *minor)
 {
-	return answer(device, /* cards_only= */ true, minor, minor_of);
+	return answer(
+		TR_FN_nvmlDeviceGetMinorNumber, device, /* cards_only= */ true, minor, minor_of);
 }
 
 static unsigned arch_of(struct tr_drv_target *target)
@@ -249,7 +267,7 @@ static unsigned arch_of(struct tr_drv_target *target)
 
 nvmlReturn_t nvmlDeviceGetArchitecture(nvmlDevice_t device, unsigned *arch)
 {
-	return answer(device, false, arch, arch_of);
+	return answer(TR_FN_nvmlDeviceGetArchitecture, device, false, arch, arch_of);
 }
 
 static unsigned persistence_of(struct tr_drv_target *target)
@@ -259,7 +277,7 @@ static unsigned persistence_of(struct tr_drv_target *target)
 
 nvmlReturn_t nvmlDeviceGetPersistenceMode(nvmlDevice_t device, unsigned *mode)
 {
-	return answer(device, true, mode, persistence_of);
+	return answer(TR_FN_nvmlDeviceGetPersistenceMode, device, true, mode, persistence_of);
 }
 
 static unsigned none(struct tr_drv_target *target)
@@ -268,33 +286,42 @@ static unsigned none(struct tr_drv_target *target)
 	return 0;
 }
 
-/* 0: the default, several processes may share the device. */
+static unsigned compute_mode_of(struct tr_drv_target *target)
+{
+	return target->gpu->compute_mode;
+}
+
 nvmlReturn_t nvmlDeviceGetComputeMode(nvmlDevice_t device, unsigned *mode)
 {
-	return answer(device, false, mode, none);
+	return answer(TR_FN_nvmlDeviceGetComputeMode, device, false, mode, compute_mode_of);
 }
 
 nvmlReturn_t nvmlDeviceGetDisplayActive(nvmlDevice_t device, unsigned *active)
 {
-	return answer(device, true, active, none);
+	return answer(TR_FN_nvmlDeviceGetDisplayActive, device, true, active, none);
 }
 
-/* 0: not a virtual machine's share. */
+/* 0: not in a virtual machine; 1: handed into one whole. */
+static unsigned virtualization_of(struct tr_drv_target *target)
+{
+	return target->gpu->is_passthrough;
+}
+
 nvmlReturn_t nvmlDeviceGetVirtualizationMode(nvmlDevice_t device, unsigned *mode)
 {
-	return answer(device, true, mode, none);
+	return answer(TR_FN_nvmlDeviceGetVirtualizationMode, device, true, mode, virtualization_of);
 }
 
 nvmlReturn_t nvmlDeviceGetMultiGpuBoard(nvmlDevice_t device, unsigned *is_multi)
 {
-	return answer(device, true, is_multi, none);
+	return answer(TR_FN_nvmlDeviceGetMultiGpuBoard, device, true, is_multi, none);
 }
 
 nvmlReturn_t nvmlDeviceValidateInforom(nvmlDevice_t device)
 {
 	unsigned ignored;
 
-	return answer(device, true, &ignored, none);
+	return answer(TR_FN_nvmlDeviceValidateInforom, device, true, &ignored, none);
 }
 
 static unsigned brand_of(struct tr_drv_target *target)
@@ -307,7 +334,7 @@ static unsigned brand_of(struct tr_drv_target *target)
 
 nvmlReturn_t nvmlDeviceGetBrand(nvmlDevice_t device, unsigned *brand)
 {
-	return answer(device, false, brand, brand_of);
+	return answer(TR_FN_nvmlDeviceGetBrand, device, false, brand, brand_of);
 }
 
 nvmlReturn_t nvmlDeviceGetCudaComputeCapability(nvmlDevice_t device, int *major, int *minor)
@@ -320,7 +347,7 @@ nvmlReturn_t nvmlDeviceGetCudaComputeCapability(nvmlDevice_t device, int *major,
 	struct tr_drv_target target;
 	nvmlReturn_t r;
 
-	TR_DRV_CALL();
+	TR_DRV_CALL(TR_FN_nvmlDeviceGetCudaComputeCapability);
 	r = major && minor ? tr_drv_device(device, &target) : NVML_ERROR_INVALID_ARGUMENT;
 	if (r != NVML_SUCCESS)
 		return r;
@@ -329,40 +356,51 @@ nvmlReturn_t nvmlDeviceGetCudaComputeCapability(nvmlDevice_t device, int *major,
 	return NVML_SUCCESS;
 }
 
+/* A maker's own number; where it is unknown the device's stands for it. */
+uint32_t tr_drv_subsystem(const struct tr_gpu_product *product)
+{
+	enum { NVIDIA_VENDOR = 0x10de };
+	uint32_t known = product->board ? product->board->pci_subsystem_id : 0;
+
+	return (known ? known : product->pci_device_id) << 16 | NVIDIA_VENDOR;
+}
+
 /* The oldest form ends before pciSubSystemId, the second before the long busId (its four reserved
  * words stay as they are). */
-static nvmlReturn_t pci_info(nvmlDevice_t device, size_t size, nvmlPciInfo_t *ret)
+static nvmlReturn_t pci_info(
+	enum tr_sim_fn fn, nvmlDevice_t device, size_t size, nvmlPciInfo_t *ret)
 {
 	enum { NVIDIA_VENDOR = 0x10de };
 	struct tr_drv_target target;
 	nvmlPciInfo_t pci = { 0 };
 	nvmlReturn_t r;
 
-	TR_DRV_CALL();
+	TR_DRV_CALL(fn);
 	r = ret ? tr_drv_device(device, &target) : NVML_ERROR_INVALID_ARGUMENT;
 	if (r != NVML_SUCCESS)
 		return r;
 	bus_ids(target.gpu, &pci);
 	pci.bus = target.gpu->pci_bus;
 	pci.pciDeviceId = target.product->pci_device_id << 16 | NVIDIA_VENDOR;
-	pci.pciSubSystemId = target.product->pci_device_id << 16 | NVIDIA_VENDOR;
+	pci.pciSubSystemId = tr_drv_subsystem(target.product);
 	memcpy(ret, &pci, size);
 	return NVML_SUCCESS;
 }
 
 nvmlReturn_t nvmlDeviceGetPciInfo(nvmlDevice_t device, nvmlPciInfo_t *pci)
 {
-	return pci_info(device, offsetof(nvmlPciInfo_t, pciSubSystemId), pci);
+	return pci_info(
+		TR_FN_nvmlDeviceGetPciInfo, device, offsetof(nvmlPciInfo_t, pciSubSystemId), pci);
 }
 
 nvmlReturn_t nvmlDeviceGetPciInfo_v2(nvmlDevice_t device, nvmlPciInfo_t *pci)
 {
-	return pci_info(device, offsetof(nvmlPciInfo_t, busId), pci);
+	return pci_info(TR_FN_nvmlDeviceGetPciInfo_v2, device, offsetof(nvmlPciInfo_t, busId), pci);
 }
 
 nvmlReturn_t nvmlDeviceGetPciInfo_v3(nvmlDevice_t device, nvmlPciInfo_t *pci)
 {
-	return pci_info(device, sizeof(*pci), pci);
+	return pci_info(TR_FN_nvmlDeviceGetPciInfo_v3, device, sizeof(*pci), pci);
 }
 
 struct mode_wish {
@@ -383,7 +421,7 @@ nvmlReturn_t nvmlDeviceSetPersistenceMode(nvmlDevice_t device, unsigned mode)
 	struct mode_wish wish;
 	nvmlReturn_t r;
 
-	TR_DRV_CALL();
+	TR_DRV_CALL(TR_FN_nvmlDeviceSetPersistenceMode);
 	r = mode > 1 ? NVML_ERROR_INVALID_ARGUMENT : tr_drv_card(device, &target);
 	if (r != NVML_SUCCESS)
 		return r;

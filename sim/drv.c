@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <time.h>
 
 enum { NARROW_MAX = 8192 };
 
@@ -25,6 +26,14 @@ static struct {
 	char dir[PATH_MAX]; /* the node's folder, on the host */
 	char narrow[NARROW_MAX];
 	struct tr_snapshot snap;
+	struct {
+		struct tr_sim_hooks *map; /* NULL: none */
+		bool is_writable;
+		struct tr_sim_trace_row *row;	    /* this process's; NULL: not found yet */
+		uint32_t epoch;			    /* that `row` is of */
+		uint32_t n_seen[TR_SIM_MAX_FAULTS]; /* where the file cannot be written */
+	} hooks;
+	enum tr_sim_fn fn;   /* the call that runs */
 	uint64_t generation; /* of `node`; 0: not read yet */
 	struct tr_sim_node node;
 	struct {
@@ -42,6 +51,13 @@ static void lock_all(void)
 
 static void unlock_all(void)
 {
+	pthread_mutex_unlock(&lock);
+}
+
+/* A child counts its calls in a row of its own. */
+static void unlock_in_child(void)
+{
+	drv.hooks.row = NULL;
 	pthread_mutex_unlock(&lock);
 }
 
@@ -120,6 +136,104 @@ static nvmlReturn_t find_state(void)
 	return r;
 }
 
+static void map_hooks(void)
+{
+	char path[PATH_MAX + 16];
+
+	snprintf(path, sizeof(path), "%s/state", drv.dir);
+	drv.hooks.map = tr_sim_hooks_map(path, &drv.hooks.is_writable);
+	if (!drv.hooks.map && drv.is_guest)
+		drv.hooks.map = tr_sim_hooks_map(TR_SIM_GUEST_DIR "/state", &drv.hooks.is_writable);
+	drv.hooks.row = NULL;
+	memset(drv.hooks.n_seen, 0, sizeof(drv.hooks.n_seen));
+}
+
+/* This process's row of the trace, found once; NULL when all are taken. */
+static struct tr_sim_trace_row *trace_row(void)
+{
+	struct tr_sim_hooks *hooks = drv.hooks.map;
+	uint32_t epoch = atomic_load(&hooks->epoch);
+	int pid = (int)getpid();
+
+	if (drv.hooks.row && drv.hooks.epoch == epoch && atomic_load(&drv.hooks.row->pid) == pid)
+		return drv.hooks.row;
+	drv.hooks.row = NULL;
+	for (uint32_t i = 0; i < TR_SIM_MAX_TRACED; i++) {
+		struct tr_sim_trace_row *row =
+			&hooks->traced[((uint32_t)pid + i) % TR_SIM_MAX_TRACED];
+		int there = 0;
+
+		if (!atomic_compare_exchange_strong(&row->pid, &there, pid) && there != pid)
+			continue;
+		drv.hooks.row = row;
+		drv.hooks.epoch = epoch;
+		break;
+	}
+	return drv.hooks.row;
+}
+
+static void count_call(enum tr_sim_fn fn)
+{
+	struct tr_sim_trace_row *row;
+
+	if (!drv.hooks.is_writable)
+		return;
+	row = trace_row();
+	atomic_fetch_add_explicit(
+		row ? &row->n_calls[fn] : &drv.hooks.map->n_untraced, 1, memory_order_relaxed);
+}
+
+static bool is_meant(const struct tr_sim_fault_row *row, enum tr_sim_fn fn)
+{
+	size_t len = strnlen(row->function, sizeof(row->function));
+
+	if (row->pid && row->pid != (int32_t)getpid())
+		return false;
+	if (len > 0 && row->function[len - 1] == '*')
+		return strncmp(row->function, tr_sim_fn_names[fn], len - 1) == 0;
+	return len < sizeof(row->function) && strcmp(row->function, tr_sim_fn_names[fn]) == 0;
+}
+
+/* The first fault that is due; each that is meant counts the call. */
+static nvmlReturn_t fault_of(enum tr_sim_fn fn)
+{
+	nvmlReturn_t r = NVML_SUCCESS;
+
+	for (uint32_t i = 0; i < TR_SIM_MAX_FAULTS; i++) {
+		struct tr_sim_fault_row *row = &drv.hooks.map->faults[i];
+		uint32_t n;
+
+		if (!atomic_load(&row->in_use) || !is_meant(row, fn))
+			continue;
+		n = drv.hooks.is_writable ? atomic_fetch_add(&row->n_seen, 1) + 1
+					  : ++drv.hooks.n_seen[i];
+		if (r == NVML_SUCCESS && (row->for_good ? n >= row->nth : n == row->nth))
+			r = (nvmlReturn_t)row->code;
+	}
+	return r;
+}
+
+static nvmlReturn_t run_hooks(enum tr_sim_fn fn)
+{
+	uint32_t active;
+
+	drv.fn = fn;
+	if (!drv.hooks.map)
+		return NVML_SUCCESS;
+	active = atomic_load_explicit(&drv.hooks.map->active, memory_order_relaxed);
+	if (active & TR_SIM_HOOK_TRACE)
+		count_call(fn);
+	return active & TR_SIM_HOOK_FAULTS ? fault_of(fn) : NVML_SUCCESS;
+}
+
+static void close_all(void)
+{
+	tr_snapshot_close(&drv.snap);
+	tr_sim_hooks_unmap(drv.hooks.map);
+	drv.hooks.map = NULL;
+	tr_drv_forget_cgroups();
+}
+
 /* What each call does around its work; the files that it opens and reads are points where a thread
  * may be cancelled, and the lock would be left to nobody. */
 static struct tr_drv_call begin(void)
@@ -138,30 +252,43 @@ void tr_drv_leave(struct tr_drv_call *call)
 	errno = call->saved_errno;
 }
 
-nvmlReturn_t tr_drv_open(void)
+nvmlReturn_t tr_drv_open(enum tr_sim_fn fn)
 {
 	TR_AUTO(tr_drv_leave) struct tr_drv_call call = begin();
 
 	if (!drv.has_atfork)
-		drv.has_atfork = pthread_atfork(lock_all, unlock_all, unlock_all) == 0;
-	if (drv.init_count == 0)
+		drv.has_atfork = pthread_atfork(lock_all, unlock_all, unlock_in_child) == 0;
+	if (drv.init_count == 0) {
 		call.status = find_state();
+		if (call.status == NVML_SUCCESS)
+			map_hooks();
+	}
+	if (call.status == NVML_SUCCESS)
+		call.status = run_hooks(fn);
 	if (call.status == NVML_SUCCESS)
 		drv.init_count++;
+	else if (drv.init_count == 0)
+		close_all();
 	return call.status;
 }
 
-nvmlReturn_t tr_drv_close(void)
+nvmlReturn_t tr_drv_close(enum tr_sim_fn fn)
 {
 	TR_AUTO(tr_drv_leave) struct tr_drv_call call = begin();
 
 	if (drv.init_count == 0)
 		return NVML_ERROR_UNINITIALIZED;
-	if (--drv.init_count == 0) {
-		tr_snapshot_close(&drv.snap);
-		tr_drv_forget_cgroups();
-	}
+	call.status = run_hooks(fn);
+	if (call.status == NVML_SUCCESS && --drv.init_count == 0)
+		close_all();
 	return call.status;
+}
+
+nvmlReturn_t tr_drv_note(enum tr_sim_fn fn)
+{
+	TR_AUTO(tr_drv_leave) struct tr_drv_call call = begin();
+
+	return run_hooks(fn);
 }
 
 /* A view is true when it is the very file that the state records. */
@@ -250,12 +377,24 @@ static nvmlReturn_t refresh(void)
 	return NVML_SUCCESS;
 }
 
-struct tr_drv_call tr_drv_enter(void)
+struct tr_drv_call tr_drv_enter(enum tr_sim_fn fn)
 {
 	struct tr_drv_call call = begin();
 
-	call.status = drv.init_count ? refresh() : NVML_ERROR_UNINITIALIZED;
+	call.status = drv.init_count ? run_hooks(fn) : NVML_ERROR_UNINITIALIZED;
+	if (call.status == NVML_SUCCESS)
+		call.status = refresh();
 	return call;
+}
+
+nvmlReturn_t tr_drv_pause(int64_t ms)
+{
+	struct timespec time = { ms / 1000, ms % 1000 * 1000000 };
+
+	unlock_all();
+	nanosleep(&time, NULL);
+	lock_all();
+	return drv.init_count ? refresh() : NVML_ERROR_UNINITIALIZED;
 }
 
 const struct tr_sim_node *tr_drv_node(void)
@@ -293,11 +432,38 @@ nvmlReturn_t tr_drv_may_change(void)
 	return !drv.is_guest && owns(drv.dir) ? NVML_SUCCESS : NVML_ERROR_NO_PERMISSION;
 }
 
+/* What a step takes on hardware, so that a layout of three to seven slices takes what was measured:
+ * 57-138 ms to create, 124-179 ms to destroy. */
+static const struct {
+	enum tr_sim_fn fn;
+	uint32_t ms;
+} slow_calls[] = {
+	{ TR_FN_nvmlDeviceCreateGpuInstance, 15 },
+	{ TR_FN_nvmlDeviceCreateGpuInstanceWithPlacement, 15 },
+	{ TR_FN_nvmlGpuInstanceCreateComputeInstance, 4 },
+	{ TR_FN_nvmlGpuInstanceCreateComputeInstanceWithPlacement, 4 },
+	{ TR_FN_nvmlGpuInstanceDestroy, 21 },
+	{ TR_FN_nvmlComputeInstanceDestroy, 4 },
+};
+
+static void be_slow(void)
+{
+	struct timespec time = { 0 };
+
+	if (!drv.hooks.map || !(atomic_load(&drv.hooks.map->active) & TR_SIM_HOOK_SLOW))
+		return;
+	for (size_t i = 0; i < TR_COUNT(slow_calls); i++)
+		if (slow_calls[i].fn == drv.fn)
+			time.tv_nsec = slow_calls[i].ms * 1000000L;
+	nanosleep(&time, NULL);
+}
+
 static int run_change(struct tr_sim_node *node, void *arg, struct tr_err *err)
 {
 	struct tr_drv_change *change = arg;
 
 	(void)err;
+	be_slow();
 	change->status = change->change(node, change->arg);
 	return change->status == NVML_SUCCESS ? 0 : 1;
 }

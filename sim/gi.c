@@ -40,7 +40,7 @@ nvmlReturn_t nvmlDeviceGetGpuInstanceProfileInfo(
 	struct tr_drv_target target;
 	nvmlReturn_t r;
 
-	TR_DRV_CALL();
+	TR_DRV_CALL(TR_FN_nvmlDeviceGetGpuInstanceProfileInfo);
 	r = info ? by_enum(device, profile, &target) : NVML_ERROR_INVALID_ARGUMENT;
 	if (r != NVML_SUCCESS)
 		return r;
@@ -118,7 +118,7 @@ nvmlReturn_t nvmlDeviceGetGpuInstanceProfileInfoV(
 	struct tr_drv_target target;
 	nvmlReturn_t r;
 
-	TR_DRV_CALL();
+	TR_DRV_CALL(TR_FN_nvmlDeviceGetGpuInstanceProfileInfoV);
 	r = info ? by_enum(device, profile, &target) : NVML_ERROR_INVALID_ARGUMENT;
 	return r == NVML_SUCCESS ? put_versioned(target.profile, info) : r;
 }
@@ -129,18 +129,18 @@ nvmlReturn_t nvmlDeviceGetGpuInstanceProfileInfoByIdV(
 	struct tr_drv_target target;
 	nvmlReturn_t r;
 
-	TR_DRV_CALL();
+	TR_DRV_CALL(TR_FN_nvmlDeviceGetGpuInstanceProfileInfoByIdV);
 	r = info ? by_id(device, profile_id, &target) : NVML_ERROR_INVALID_ARGUMENT;
 	return r == NVML_SUCCESS ? put_versioned(target.profile, info) : r;
 }
 
-nvmlReturn_t nvmlDeviceGetGpuInstancePossiblePlacements_v2(nvmlDevice_t device, unsigned profile_id,
+static nvmlReturn_t get_placements(enum tr_sim_fn fn, nvmlDevice_t device, unsigned profile_id,
 	nvmlGpuInstancePlacement_t *placements, unsigned *count)
 {
 	struct tr_drv_target target;
 	nvmlReturn_t r;
 
-	TR_DRV_CALL();
+	TR_DRV_CALL(fn);
 	r = count ? by_id(device, profile_id, &target) : NVML_ERROR_INVALID_ARGUMENT;
 	if (r != NVML_SUCCESS)
 		return r;
@@ -154,7 +154,15 @@ nvmlReturn_t nvmlDeviceGetGpuInstancePossiblePlacements_v2(nvmlDevice_t device, 
 nvmlReturn_t nvmlDeviceGetGpuInstancePossiblePlacements(nvmlDevice_t device, unsigned profile_id,
 	nvmlGpuInstancePlacement_t *placements, unsigned *count)
 {
-	return nvmlDeviceGetGpuInstancePossiblePlacements_v2(device, profile_id, placements, count);
+	return get_placements(TR_FN_nvmlDeviceGetGpuInstancePossiblePlacements, device, profile_id,
+		placements, count);
+}
+
+nvmlReturn_t nvmlDeviceGetGpuInstancePossiblePlacements_v2(nvmlDevice_t device, unsigned profile_id,
+	nvmlGpuInstancePlacement_t *placements, unsigned *count)
+{
+	return get_placements(TR_FN_nvmlDeviceGetGpuInstancePossiblePlacements_v2, device,
+		profile_id, placements, count);
 }
 
 nvmlReturn_t nvmlDeviceGetGpuInstanceRemainingCapacity(
@@ -163,7 +171,7 @@ nvmlReturn_t nvmlDeviceGetGpuInstanceRemainingCapacity(
 	struct tr_drv_target target;
 	nvmlReturn_t r;
 
-	TR_DRV_CALL();
+	TR_DRV_CALL(TR_FN_nvmlDeviceGetGpuInstanceRemainingCapacity);
 	r = count ? by_id(device, profile_id, &target) : NVML_ERROR_INVALID_ARGUMENT;
 	if (r == NVML_SUCCESS)
 		*count = tr_place_gi_capacity(target.model, target.gpu, target.profile);
@@ -220,17 +228,19 @@ static nvmlReturn_t create(struct tr_sim_node *node, void *arg)
 		.start = (uint8_t)start,
 		.size = (uint8_t)profile->size };
 	wish->gi_id = (uint32_t)gi_id;
+	tr_sim_event_add(
+		node, wish->target->gpu_idx, TR_SIM_EVENT_MIG, 0, wish->gi_id, TR_SIM_WHOLE);
 	return NVML_SUCCESS;
 }
 
-static nvmlReturn_t create_instance(nvmlDevice_t device, unsigned profile_id,
+static nvmlReturn_t create_instance(enum tr_sim_fn fn, nvmlDevice_t device, unsigned profile_id,
 	const nvmlGpuInstancePlacement_t *placement, nvmlGpuInstance_t *instance)
 {
 	struct tr_drv_target target;
 	struct create_wish wish = { .target = &target, .placement = placement };
 	nvmlReturn_t r;
 
-	TR_DRV_CALL();
+	TR_DRV_CALL(fn);
 	r = instance ? by_id(device, profile_id, &target) : NVML_ERROR_INVALID_ARGUMENT;
 	if (r != NVML_SUCCESS)
 		return r;
@@ -246,7 +256,8 @@ static nvmlReturn_t create_instance(nvmlDevice_t device, unsigned profile_id,
 nvmlReturn_t nvmlDeviceCreateGpuInstance(
 	nvmlDevice_t device, unsigned profile_id, nvmlGpuInstance_t *instance)
 {
-	return create_instance(device, profile_id, /* placement= */ NULL, instance);
+	return create_instance(TR_FN_nvmlDeviceCreateGpuInstance, device, profile_id,
+		/* placement= */ NULL, instance);
 }
 
 nvmlReturn_t nvmlDeviceCreateGpuInstanceWithPlacement(nvmlDevice_t device, unsigned profile_id,
@@ -254,7 +265,8 @@ nvmlReturn_t nvmlDeviceCreateGpuInstanceWithPlacement(nvmlDevice_t device, unsig
 {
 	if (!placement)
 		return NVML_ERROR_INVALID_ARGUMENT;
-	return create_instance(device, profile_id, placement, instance);
+	return create_instance(TR_FN_nvmlDeviceCreateGpuInstanceWithPlacement, device, profile_id,
+		placement, instance);
 }
 
 static nvmlReturn_t destroy(struct tr_sim_node *node, void *arg)
@@ -268,6 +280,7 @@ static nvmlReturn_t destroy(struct tr_sim_node *node, void *arg)
 		if (gi->cis[c].exists)
 			return NVML_ERROR_IN_USE;
 	*gi = (struct tr_sim_gi){ 0 };
+	tr_sim_event_add(node, target->gpu_idx, TR_SIM_EVENT_MIG, 0, target->gi_id, TR_SIM_WHOLE);
 	return NVML_SUCCESS;
 }
 
@@ -276,7 +289,7 @@ nvmlReturn_t nvmlGpuInstanceDestroy(nvmlGpuInstance_t instance)
 	struct tr_drv_target target;
 	nvmlReturn_t r;
 
-	TR_DRV_CALL();
+	TR_DRV_CALL(TR_FN_nvmlGpuInstanceDestroy);
 	r = tr_drv_gi(instance, &target);
 	return r == NVML_SUCCESS ? tr_drv_change(destroy, &target) : r;
 }
@@ -288,7 +301,7 @@ nvmlReturn_t nvmlDeviceGetGpuInstances(
 	unsigned n = 0;
 	nvmlReturn_t r;
 
-	TR_DRV_CALL();
+	TR_DRV_CALL(TR_FN_nvmlDeviceGetGpuInstances);
 	r = instances && count ? by_id(device, profile_id, &target) : NVML_ERROR_INVALID_ARGUMENT;
 	if (r != NVML_SUCCESS)
 		return r;
@@ -306,7 +319,7 @@ nvmlReturn_t nvmlDeviceGetGpuInstanceById(
 	struct tr_drv_target target;
 	nvmlReturn_t r;
 
-	TR_DRV_CALL();
+	TR_DRV_CALL(TR_FN_nvmlDeviceGetGpuInstanceById);
 	r = instance ? tr_drv_card(device, &target) : NVML_ERROR_INVALID_ARGUMENT;
 	if (r != NVML_SUCCESS)
 		return r;
@@ -324,7 +337,7 @@ nvmlReturn_t nvmlGpuInstanceGetInfo(nvmlGpuInstance_t instance, nvmlGpuInstanceI
 	struct tr_drv_target target;
 	nvmlReturn_t r;
 
-	TR_DRV_CALL();
+	TR_DRV_CALL(TR_FN_nvmlGpuInstanceGetInfo);
 	r = info ? tr_drv_gi(instance, &target) : NVML_ERROR_INVALID_ARGUMENT;
 	if (r == NVML_SUCCESS)
 		*info = (nvmlGpuInstanceInfo_t){ .device = tr_drv_card_handle(target.gpu_idx),

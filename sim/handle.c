@@ -62,6 +62,8 @@ nvmlReturn_t tr_drv_target(
 	if (!tr_drv_sees_card(gpu_idx))
 		return NVML_ERROR_INVALID_ARGUMENT;
 	target.gpu = &node->gpus[gpu_idx];
+	if (target.gpu->is_lost)
+		return NVML_ERROR_GPU_IS_LOST;
 	target.product = tr_facts_product(target.gpu->product_key);
 	if (!target.product)
 		return NVML_ERROR_UNKNOWN;

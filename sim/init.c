@@ -5,31 +5,29 @@
 #include <stdio.h>
 #include <string.h>
 
-/* What this library answers as: the driver whose answers were captured (data/nvml-symbols.txt). */
-#define DRIVER_VERSION "580.159.04"
-#define NVML_VERSION   "13." DRIVER_VERSION
+#define NVML_VERSION "13." TR_DRV_VERSION
 enum { CUDA_VERSION = 13000 };
 
 nvmlReturn_t nvmlInit(void)
 {
-	return tr_drv_open();
+	return tr_drv_open(TR_FN_nvmlInit);
 }
 
 nvmlReturn_t nvmlInit_v2(void)
 {
-	return tr_drv_open();
+	return tr_drv_open(TR_FN_nvmlInit_v2);
 }
 
 nvmlReturn_t nvmlInitWithFlags(unsigned flags)
 {
 	if (flags & ~(unsigned)(NVML_INIT_FLAG_NO_GPUS | NVML_INIT_FLAG_NO_ATTACH))
 		return NVML_ERROR_INVALID_ARGUMENT;
-	return tr_drv_open();
+	return tr_drv_open(TR_FN_nvmlInitWithFlags);
 }
 
 nvmlReturn_t nvmlShutdown(void)
 {
-	return tr_drv_close();
+	return tr_drv_close(TR_FN_nvmlShutdown);
 }
 
 /* The texts of a real 580 driver, as captured. */
@@ -48,6 +46,7 @@ const char *nvmlErrorString(nvmlReturn_t code)
 		"Resource not in correct state to perform requested operation",
 		"Reset type is not supported for given device" };
 
+	tr_drv_note(TR_FN_nvmlErrorString);
 	return (unsigned)code < TR_COUNT(texts) ? texts[(unsigned)code] : "Unknown Error";
 }
 
@@ -57,31 +56,41 @@ nvmlReturn_t nvmlInternalGetExportTable(const void **table, const void *id)
 	(void)id;
 	if (table)
 		*table = NULL;
-	return NVML_SUCCESS;
+	return tr_drv_note(TR_FN_nvmlInternalGetExportTable);
 }
 
 nvmlReturn_t nvmlSystemGetDriverVersion(char *version, unsigned size)
 {
-	TR_DRV_CALL();
-	return tr_drv_text(DRIVER_VERSION, version, size);
+	TR_DRV_CALL(TR_FN_nvmlSystemGetDriverVersion);
+	return tr_drv_text(TR_DRV_VERSION, version, size);
 }
 
 nvmlReturn_t nvmlSystemGetNVMLVersion(char *version, unsigned size)
 {
-	return tr_drv_text(NVML_VERSION, version, size);
+	nvmlReturn_t r = tr_drv_note(TR_FN_nvmlSystemGetNVMLVersion);
+
+	return r == NVML_SUCCESS ? tr_drv_text(NVML_VERSION, version, size) : r;
+}
+
+static nvmlReturn_t cuda_version(enum tr_sim_fn fn, int *version)
+{
+	nvmlReturn_t r = tr_drv_note(fn);
+
+	if (r == NVML_SUCCESS && !version)
+		r = NVML_ERROR_INVALID_ARGUMENT;
+	if (r == NVML_SUCCESS)
+		*version = CUDA_VERSION;
+	return r;
 }
 
 nvmlReturn_t nvmlSystemGetCudaDriverVersion(int *version)
 {
-	if (!version)
-		return NVML_ERROR_INVALID_ARGUMENT;
-	*version = CUDA_VERSION;
-	return NVML_SUCCESS;
+	return cuda_version(TR_FN_nvmlSystemGetCudaDriverVersion, version);
 }
 
 nvmlReturn_t nvmlSystemGetCudaDriverVersion_v2(int *version)
 {
-	return nvmlSystemGetCudaDriverVersion(version);
+	return cuda_version(TR_FN_nvmlSystemGetCudaDriverVersion_v2, version);
 }
 
 nvmlReturn_t nvmlSystemGetProcessName(unsigned pid, char *name, unsigned size)
@@ -89,7 +98,7 @@ nvmlReturn_t nvmlSystemGetProcessName(unsigned pid, char *name, unsigned size)
 	char path[64], text[1024];
 	ssize_t got;
 
-	TR_DRV_CALL();
+	TR_DRV_CALL(TR_FN_nvmlSystemGetProcessName);
 	if (!name || size == 0)
 		return NVML_ERROR_INVALID_ARGUMENT;
 	snprintf(path, sizeof(path), "/proc/%u/cmdline", pid);
@@ -103,27 +112,9 @@ nvmlReturn_t nvmlSystemGetProcessName(unsigned pid, char *name, unsigned size)
 	return NVML_SUCCESS;
 }
 
-/* No event ever comes, but clients ask for a set before anything else. */
-static char event_set;
-
-nvmlReturn_t nvmlEventSetCreate(nvmlEventSet_t *set)
-{
-	TR_DRV_CALL();
-	if (!set)
-		return NVML_ERROR_INVALID_ARGUMENT;
-	*set = (nvmlEventSet_t)(void *)&event_set;
-	return NVML_SUCCESS;
-}
-
-nvmlReturn_t nvmlEventSetFree(nvmlEventSet_t set)
-{
-	TR_DRV_CALL();
-	return (void *)set == &event_set ? NVML_SUCCESS : NVML_ERROR_INVALID_ARGUMENT;
-}
-
 nvmlReturn_t nvmlUnitGetCount(unsigned *count)
 {
-	TR_DRV_CALL();
+	TR_DRV_CALL(TR_FN_nvmlUnitGetCount);
 	if (!count)
 		return NVML_ERROR_INVALID_ARGUMENT;
 	*count = 0;

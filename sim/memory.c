@@ -146,47 +146,65 @@ uint64_t tr_drv_used_bytes(uint32_t gpu_idx, uint32_t gi_id)
 	return bytes * tr_drv_node()->scale;
 }
 
-static nvmlReturn_t memory_of(nvmlDevice_t device, nvmlMemory_t *ret)
+struct amounts {
+	uint64_t total, reserved, used;
+};
+
+/* What the driver keeps for itself is known of few cards, and is no slice's. */
+static nvmlReturn_t memory_of(nvmlDevice_t device, struct amounts *ret)
 {
 	struct tr_drv_target target;
 	nvmlReturn_t r = tr_drv_device(device, &target);
-	uint64_t total, used;
+	struct amounts memory = { 0 };
 
 	if (r != NVML_SUCCESS)
 		return r;
 	if (!target.ci && !tr_drv_sees_whole_card(target.gpu_idx))
 		return NVML_ERROR_NO_PERMISSION;
-	total = (uint64_t)(target.ci ? target.profile->memory_mib : target.model->memory_total_mib)
+	memory.total =
+		(uint64_t)(target.ci ? target.profile->memory_mib : target.model->memory_total_mib)
 		<< 20;
-	used = tr_drv_used_bytes(target.gpu_idx, target.gi_id);
-	if (used > total)
-		used = total;
-	*ret = (nvmlMemory_t){ .total = total, .free = total - used, .used = used };
+	if (!target.ci && target.product->board)
+		memory.reserved = target.product->board->reserved_bytes;
+	memory.used = tr_drv_used_bytes(target.gpu_idx, target.gi_id);
+	if (memory.used > memory.total - memory.reserved)
+		memory.used = memory.total - memory.reserved;
+	*ret = memory;
 	return NVML_SUCCESS;
 }
 
+/* The first form has no place for what is reserved: it counts as used. */
 nvmlReturn_t nvmlDeviceGetMemoryInfo(nvmlDevice_t device, nvmlMemory_t *memory)
 {
-	TR_DRV_CALL();
-	return memory ? memory_of(device, memory) : NVML_ERROR_INVALID_ARGUMENT;
+	struct amounts amounts;
+	nvmlReturn_t r;
+
+	TR_DRV_CALL(TR_FN_nvmlDeviceGetMemoryInfo);
+	r = memory ? memory_of(device, &amounts) : NVML_ERROR_INVALID_ARGUMENT;
+	if (r != NVML_SUCCESS)
+		return r;
+	memory->total = amounts.total;
+	memory->used = amounts.used + amounts.reserved;
+	memory->free = memory->total - memory->used;
+	return NVML_SUCCESS;
 }
 
 nvmlReturn_t nvmlDeviceGetMemoryInfo_v2(nvmlDevice_t device, nvmlMemory_v2_t *memory)
 {
-	nvmlMemory_t plain;
+	struct amounts amounts;
 	nvmlReturn_t r;
 
-	TR_DRV_CALL();
+	TR_DRV_CALL(TR_FN_nvmlDeviceGetMemoryInfo_v2);
 	if (!memory)
 		return NVML_ERROR_INVALID_ARGUMENT;
 	if (memory->version != NVML_VERSION_WORD(nvmlMemory_v2_t, 2))
 		return NVML_ERROR_ARGUMENT_VERSION_MISMATCH;
-	r = memory_of(device, &plain);
+	r = memory_of(device, &amounts);
 	if (r != NVML_SUCCESS)
 		return r;
-	memory->total = plain.total;
-	memory->reserved = 0;
-	memory->free = plain.free;
-	memory->used = plain.used;
+	memory->total = amounts.total;
+	memory->reserved = amounts.reserved;
+	memory->used = amounts.used;
+	memory->free = amounts.total - amounts.reserved - amounts.used;
 	return NVML_SUCCESS;
 }

@@ -7,7 +7,7 @@ nvmlReturn_t nvmlDeviceGetMigMode(nvmlDevice_t device, unsigned *current, unsign
 	struct tr_drv_target target;
 	nvmlReturn_t r;
 
-	TR_DRV_CALL();
+	TR_DRV_CALL(TR_FN_nvmlDeviceGetMigMode);
 	r = current && pending ? tr_drv_card(device, &target) : NVML_ERROR_INVALID_ARGUMENT;
 	if (r != NVML_SUCCESS)
 		return r;
@@ -45,6 +45,13 @@ static nvmlReturn_t set_mode(struct tr_sim_node *node, void *arg)
 		(has_instances(gpu) ||
 			tr_sim_is_bound(node, wish->gpu_idx, TR_SIM_WHOLE, TR_SIM_WHOLE)))
 		wish->activation = NVML_ERROR_IN_USE;
+	/* In a virtual machine the card cannot be reset from inside: the mode waits. */
+	if (wish->activation == NVML_SUCCESS && wish->mode != gpu->mig_current &&
+		wish->waits_for_reset && gpu->is_passthrough)
+		wish->activation = NVML_ERROR_RESET_REQUIRED;
+	if (wish->activation == NVML_SUCCESS && wish->mode != gpu->mig_current)
+		tr_sim_event_add(node, wish->gpu_idx, TR_SIM_EVENT_MIG, wish->mode, TR_SIM_WHOLE,
+			TR_SIM_WHOLE);
 	if (wish->activation == NVML_SUCCESS)
 		gpu->mig_current = gpu->mig_pending = wish->mode;
 	else if (wish->waits_for_reset)
@@ -58,7 +65,7 @@ nvmlReturn_t nvmlDeviceSetMigMode(nvmlDevice_t device, unsigned mode, nvmlReturn
 	struct mode_wish wish;
 	nvmlReturn_t r;
 
-	TR_DRV_CALL();
+	TR_DRV_CALL(TR_FN_nvmlDeviceSetMigMode);
 	r = activation && mode <= 1 ? tr_drv_card(device, &target) : NVML_ERROR_INVALID_ARGUMENT;
 	if (r != NVML_SUCCESS)
 		return r;
@@ -78,7 +85,7 @@ nvmlReturn_t nvmlDeviceGetMaxMigDeviceCount(nvmlDevice_t device, unsigned *count
 	struct tr_drv_target target;
 	nvmlReturn_t r;
 
-	TR_DRV_CALL();
+	TR_DRV_CALL(TR_FN_nvmlDeviceGetMaxMigDeviceCount);
 	r = count ? tr_drv_card(device, &target) : NVML_ERROR_INVALID_ARGUMENT;
 	if (r == NVML_SUCCESS)
 		*count = target.gpu->mig_current ? target.model->compute_slices : 0;
@@ -91,7 +98,7 @@ nvmlReturn_t nvmlDeviceGetMigDeviceHandleByIndex(
 	struct tr_drv_target target;
 	nvmlReturn_t r;
 
-	TR_DRV_CALL();
+	TR_DRV_CALL(TR_FN_nvmlDeviceGetMigDeviceHandleByIndex);
 	r = mig ? tr_drv_card(device, &target) : NVML_ERROR_INVALID_ARGUMENT;
 	if (r != NVML_SUCCESS)
 		return r;
@@ -112,7 +119,7 @@ nvmlReturn_t nvmlDeviceGetDeviceHandleFromMigDeviceHandle(nvmlDevice_t mig, nvml
 	struct tr_drv_target target;
 	nvmlReturn_t r;
 
-	TR_DRV_CALL();
+	TR_DRV_CALL(TR_FN_nvmlDeviceGetDeviceHandleFromMigDeviceHandle);
 	r = device ? tr_drv_device(mig, &target) : NVML_ERROR_INVALID_ARGUMENT;
 	if (r == NVML_SUCCESS && !target.ci)
 		r = NVML_ERROR_INVALID_ARGUMENT;
@@ -126,7 +133,7 @@ nvmlReturn_t nvmlDeviceIsMigDeviceHandle(nvmlDevice_t device, unsigned *is_mig)
 	struct tr_drv_target target;
 	nvmlReturn_t r;
 
-	TR_DRV_CALL();
+	TR_DRV_CALL(TR_FN_nvmlDeviceIsMigDeviceHandle);
 	r = is_mig ? tr_drv_device(device, &target) : NVML_ERROR_INVALID_ARGUMENT;
 	if (r == NVML_SUCCESS)
 		*is_mig = target.ci != NULL;
@@ -138,7 +145,7 @@ nvmlReturn_t nvmlDeviceGetGpuInstanceId(nvmlDevice_t device, unsigned *id)
 	struct tr_drv_target target;
 	nvmlReturn_t r;
 
-	TR_DRV_CALL();
+	TR_DRV_CALL(TR_FN_nvmlDeviceGetGpuInstanceId);
 	r = id ? tr_drv_device(device, &target) : NVML_ERROR_INVALID_ARGUMENT;
 	if (r == NVML_SUCCESS && !target.ci)
 		r = NVML_ERROR_INVALID_ARGUMENT;
@@ -152,7 +159,7 @@ nvmlReturn_t nvmlDeviceGetComputeInstanceId(nvmlDevice_t device, unsigned *id)
 	struct tr_drv_target target;
 	nvmlReturn_t r;
 
-	TR_DRV_CALL();
+	TR_DRV_CALL(TR_FN_nvmlDeviceGetComputeInstanceId);
 	r = id ? tr_drv_device(device, &target) : NVML_ERROR_INVALID_ARGUMENT;
 	if (r == NVML_SUCCESS && !target.ci)
 		r = NVML_ERROR_INVALID_ARGUMENT;
@@ -161,12 +168,13 @@ nvmlReturn_t nvmlDeviceGetComputeInstanceId(nvmlDevice_t device, unsigned *id)
 	return r;
 }
 
-nvmlReturn_t nvmlDeviceGetAttributes_v2(nvmlDevice_t device, nvmlDeviceAttributes_t *attributes)
+static nvmlReturn_t get_attributes(
+	enum tr_sim_fn fn, nvmlDevice_t device, nvmlDeviceAttributes_t *attributes)
 {
 	struct tr_drv_target target;
 	nvmlReturn_t r;
 
-	TR_DRV_CALL();
+	TR_DRV_CALL(fn);
 	r = attributes ? tr_drv_device(device, &target) : NVML_ERROR_INVALID_ARGUMENT;
 	if (r == NVML_SUCCESS && !target.ci)
 		r = NVML_ERROR_NOT_SUPPORTED;
@@ -187,16 +195,10 @@ nvmlReturn_t nvmlDeviceGetAttributes_v2(nvmlDevice_t device, nvmlDeviceAttribute
 
 nvmlReturn_t nvmlDeviceGetAttributes(nvmlDevice_t device, nvmlDeviceAttributes_t *attributes)
 {
-	return nvmlDeviceGetAttributes_v2(device, attributes);
+	return get_attributes(TR_FN_nvmlDeviceGetAttributes, device, attributes);
 }
 
-/* Utilization cannot be asked in MIG mode; without it nothing measures it here. */
-nvmlReturn_t nvmlDeviceGetUtilizationRates(nvmlDevice_t device, nvmlUtilization_t *rates)
+nvmlReturn_t nvmlDeviceGetAttributes_v2(nvmlDevice_t device, nvmlDeviceAttributes_t *attributes)
 {
-	struct tr_drv_target target;
-	nvmlReturn_t r;
-
-	TR_DRV_CALL();
-	r = rates ? tr_drv_device(device, &target) : NVML_ERROR_INVALID_ARGUMENT;
-	return r == NVML_SUCCESS ? NVML_ERROR_NOT_SUPPORTED : r;
+	return get_attributes(TR_FN_nvmlDeviceGetAttributes_v2, device, attributes);
 }

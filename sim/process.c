@@ -90,13 +90,14 @@ static void put(void *infos, size_t size, unsigned i, const struct entry *entry)
 	memcpy((char *)infos + i * size, &info, size);
 }
 
-static nvmlReturn_t list_processes(nvmlDevice_t device, unsigned *count, void *infos, size_t size)
+static nvmlReturn_t list_processes(
+	enum tr_sim_fn fn, nvmlDevice_t device, unsigned *count, void *infos, size_t size)
 {
 	struct tr_drv_target target;
 	struct list list = { 0 };
 	nvmlReturn_t r;
 
-	TR_DRV_CALL();
+	TR_DRV_CALL(fn);
 	r = count ? tr_drv_device(device, &target) : NVML_ERROR_INVALID_ARGUMENT;
 	if (r != NVML_SUCCESS)
 		return r;
@@ -125,12 +126,12 @@ static nvmlReturn_t list_processes(nvmlDevice_t device, unsigned *count, void *i
 }
 
 /* Nobody draws, and nobody shares through MPS. */
-static nvmlReturn_t list_nobody(nvmlDevice_t device, unsigned *count)
+static nvmlReturn_t list_nobody(enum tr_sim_fn fn, nvmlDevice_t device, unsigned *count)
 {
 	struct tr_drv_target target;
 	nvmlReturn_t r;
 
-	TR_DRV_CALL();
+	TR_DRV_CALL(fn);
 	r = count ? tr_drv_device(device, &target) : NVML_ERROR_INVALID_ARGUMENT;
 	if (r == NVML_SUCCESS)
 		*count = 0;
@@ -140,59 +141,62 @@ static nvmlReturn_t list_nobody(nvmlDevice_t device, unsigned *count)
 nvmlReturn_t nvmlDeviceGetComputeRunningProcesses(
 	nvmlDevice_t device, unsigned *count, nvmlProcessInfo_v1_t *infos)
 {
-	return list_processes(device, count, infos, sizeof(*infos));
+	return list_processes(
+		TR_FN_nvmlDeviceGetComputeRunningProcesses, device, count, infos, sizeof(*infos));
 }
 
 nvmlReturn_t nvmlDeviceGetComputeRunningProcesses_v2(
 	nvmlDevice_t device, unsigned *count, nvmlProcessInfo_v2_t *infos)
 {
-	return list_processes(device, count, infos, sizeof(*infos));
+	return list_processes(TR_FN_nvmlDeviceGetComputeRunningProcesses_v2, device, count, infos,
+		sizeof(*infos));
 }
 
 nvmlReturn_t nvmlDeviceGetComputeRunningProcesses_v3(
 	nvmlDevice_t device, unsigned *count, nvmlProcessInfo_t *infos)
 {
-	return list_processes(device, count, infos, sizeof(*infos));
+	return list_processes(TR_FN_nvmlDeviceGetComputeRunningProcesses_v3, device, count, infos,
+		sizeof(*infos));
 }
 
 nvmlReturn_t nvmlDeviceGetGraphicsRunningProcesses(
 	nvmlDevice_t device, unsigned *count, nvmlProcessInfo_v1_t *infos)
 {
 	(void)infos;
-	return list_nobody(device, count);
+	return list_nobody(TR_FN_nvmlDeviceGetGraphicsRunningProcesses, device, count);
 }
 
 nvmlReturn_t nvmlDeviceGetGraphicsRunningProcesses_v2(
 	nvmlDevice_t device, unsigned *count, nvmlProcessInfo_v2_t *infos)
 {
 	(void)infos;
-	return list_nobody(device, count);
+	return list_nobody(TR_FN_nvmlDeviceGetGraphicsRunningProcesses_v2, device, count);
 }
 
 nvmlReturn_t nvmlDeviceGetGraphicsRunningProcesses_v3(
 	nvmlDevice_t device, unsigned *count, nvmlProcessInfo_t *infos)
 {
 	(void)infos;
-	return list_nobody(device, count);
+	return list_nobody(TR_FN_nvmlDeviceGetGraphicsRunningProcesses_v3, device, count);
 }
 
 nvmlReturn_t nvmlDeviceGetMPSComputeRunningProcesses(
 	nvmlDevice_t device, unsigned *count, nvmlProcessInfo_v1_t *infos)
 {
 	(void)infos;
-	return list_nobody(device, count);
+	return list_nobody(TR_FN_nvmlDeviceGetMPSComputeRunningProcesses, device, count);
 }
 
 nvmlReturn_t nvmlDeviceGetMPSComputeRunningProcesses_v2(
 	nvmlDevice_t device, unsigned *count, nvmlProcessInfo_v2_t *infos)
 {
 	(void)infos;
-	return list_nobody(device, count);
+	return list_nobody(TR_FN_nvmlDeviceGetMPSComputeRunningProcesses_v2, device, count);
 }
 
 nvmlReturn_t nvmlDeviceGetMPSComputeRunningProcesses_v3(
 	nvmlDevice_t device, unsigned *count, nvmlProcessInfo_t *infos)
 {
 	(void)infos;
-	return list_nobody(device, count);
+	return list_nobody(TR_FN_nvmlDeviceGetMPSComputeRunningProcesses_v3, device, count);
 }

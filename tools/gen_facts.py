@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Turns data/gpus/*.json into the const tables that src/facts/tables.h declares.
 
-    gen_facts.py OUT.c IN.json...
+    gen_facts.py OUT.c BOARDS.json IN.json...
 
 A row with an unknown field (null, or no source) stops the build: such a GPU has no place in
-data/gpus until the field is known.
+data/gpus until the field is known. A board's unknown fields become 0 or NULL.
 """
 import json
 import pathlib
@@ -88,8 +88,29 @@ def model_row(gpu):
             f'.n_places = {{ {n_places} }}, .places = {{ {places} }} }},')
 
 
+BOARD_TEXTS = ["part_number", "vbios", "inforom_image", "inforom_oem", "inforom_ecc"]
+
+
+def emit_boards(path, out):
+    """The names of the structs, by product."""
+    names = {}
+    for board in json.loads(pathlib.Path(path).read_text())["boards"]:
+        fields = []
+        for field, value in board.items():
+            if field in ("product", "source") or value is None:
+                continue
+            if field in BOARD_TEXTS:
+                fields.append(f'.{field} = "{value}"')
+            else:
+                fields.append(f".{field} = {c_bool(value) if isinstance(value, bool) else value}")
+        names[board["product"]] = "board_" + board["product"].replace("-", "_")
+        out.append(f"static const struct tr_gpu_board {names[board['product']]} = {{ "
+                   f"{', '.join(fields)} }};")
+    return names
+
+
 def main():
-    out_path, *in_paths = sys.argv[1:]
+    out_path, boards_path, *in_paths = sys.argv[1:]
     out = ["/* Generated from data/gpus/ by tools/gen_facts.py: change those, not this. */",
            '#include "facts/tables.h"', ""]
     gpus = []
@@ -98,6 +119,7 @@ def main():
         check(path, gpu)
         emit(path, gpu, out)
         gpus.append(gpu)
+    boards = emit_boards(boards_path, out)
     out += ["", "const struct tr_gpu_model tr_facts__models[] = {"]
     out += [model_row(gpu) for gpu in gpus]
     out += ["};", f"const size_t tr_facts__n_models = {len(gpus)};", "",
@@ -105,9 +127,12 @@ def main():
     n_products = 0
     for index, gpu in enumerate(gpus):
         for product in gpu["products"]:
+            name = boards.pop(product["key"], None)
             out.append(f'\t{{ "{product["key"]}", "{product["name"]}", {product["pci_device_id"]}, '
-                       f"&tr_facts__models[{index}] }},")
+                       f"&tr_facts__models[{index}], {'&' + name if name else 'NULL'} }},")
             n_products += 1
+    if boards:
+        fail(boards_path, f"no such products: {', '.join(boards)}")
     out += ["};", f"const size_t tr_facts__n_products = {n_products};", ""]
     pathlib.Path(out_path).write_text("\n".join(out))
 

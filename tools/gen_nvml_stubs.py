@@ -4,14 +4,15 @@
 
     gen_nvml_stubs.py OUT.c NAMES.txt SOURCE.c...
 
-A name counts as modelled when a source defines it at a line's start. A definition that the list of
+A name counts as modelled when a source defines it at a line's start, or by one of its macros there
+(MACRO(nvmlX, ...)). A definition that the list of
 the real library's names does not hold stops the build.
 """
 import pathlib
 import re
 import sys
 
-DEFINITION = re.compile(r"^[\w ]+\*?\b(nvml\w+)\(", re.MULTILINE)
+DEFINITION = re.compile(r"^(?:[\w ]+\*?\b|[A-Z_]+\()(nvml\w+)[(,)]", re.MULTILINE)
 
 
 def main():
@@ -25,12 +26,14 @@ def main():
     if unknown:
         sys.exit(f"{names_path}: the real library has no {', '.join(sorted(unknown))}")
     out = ["/* Generated from data/nvml-symbols.txt by tools/gen_nvml_stubs.py. */",
-           "/* The caller's arguments stay unread, so one shape of body serves every signature. */",
-           "#define STUB(name)                                                   \\",
-           '\t__attribute__((visibility("default"))) int name(void);       \\',
-           "\tint name(void)                                              \\",
-           "\t{                                                           \\",
-           "\t\treturn 3; /* NOT_SUPPORTED */                       \\",
+           '#include "sim/unmodelled.h"', "",
+           "/* Only the first argument is looked at, and only where it is a handle, so one shape of",
+           " * body serves every signature. */",
+           "#define STUB(name)                                                       \\",
+           '\t__attribute__((visibility("default"))) int name(uintptr_t);          \\',
+           "\tint name(uintptr_t first)                           \\",
+           "\t{                                                                   \\",
+           "\t\treturn tr_drv_unmodelled(TR_FN_##name, first);                  \\",
            "\t}", ""]
     out += [f"STUB({name})" for name in sorted(set(names) - modelled)]
     pathlib.Path(out_path).write_text("\n".join(out) + "\n")

@@ -158,9 +158,9 @@ int tr_sim_guest_mounts(
 	return 0;
 }
 
-static uint32_t most_sm(const struct tr_gpu_model *model)
+uint32_t tr_sim_most_sm(const struct tr_gpu_model *model)
 {
-	uint32_t most = 1;
+	uint32_t most = 0;
 
 	for (uint32_t i = 0; i < model->n_profiles; i++)
 		if (model->profiles[i].sm > most)
@@ -198,7 +198,7 @@ int tr_sim_slice_limits(
 		if (!ci_profile)
 			return tr_fail(err, TR_E_INVALID, "the profile of '%s' is unknown", uuid);
 		mib = profile->memory_mib;
-		millis = millis * ci_profile->sm / most_sm(product->model);
+		millis = millis * ci_profile->sm / tr_sim_most_sm(product->model);
 	}
 	ret->memory_bytes = (mib << 20) / state->scale;
 	ret->cpu_millis = millis < MIN_CPU_MILLIS ? MIN_CPU_MILLIS : (uint32_t)millis;

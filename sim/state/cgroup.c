@@ -195,3 +195,38 @@ int tr_sim_cgroup_pids(const char *cgroup, int32_t *ret, int n_max)
 	walk_pids(dir_fd, ret, n_max, &n, 0);
 	return n;
 }
+
+/* Version 1 has a hierarchy for it, version 2 a line of cpu.stat. */
+bool tr_sim_cgroup_cpu(const char *cgroup, uint64_t *ret_ns)
+{
+	static const struct {
+		const char *root, *file, *key;
+		uint64_t to_ns;
+	} places[] = {
+		{ "/sys/fs/cgroup/cpuacct", "cpuacct.usage", "", 1 },
+		{ "/sys/fs/cgroup/cpu,cpuacct", "cpuacct.usage", "", 1 },
+		{ "/sys/fs/cgroup", "cpu.stat", "usage_usec ", 1000 },
+	};
+	char path[PATH_MAX], text[1024];
+
+	if (!is_cgroup_path(cgroup))
+		return false;
+	for (size_t i = 0; i < TR_COUNT(places); i++) {
+		TR_AUTO_CLOSE int fd = -1;
+		const char *at;
+		ssize_t got;
+
+		snprintf(path, sizeof(path), "%s%s/%s", places[i].root, cgroup, places[i].file);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		got = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+		if (got <= 0)
+			continue;
+		text[got] = '\0';
+		at = strstr(text, places[i].key);
+		if (!at)
+			return false;
+		*ret_ns = strtoull(at + strlen(places[i].key), NULL, 10) * places[i].to_ns;
+		return true;
+	}
+	return false;
+}

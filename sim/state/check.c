@@ -64,7 +64,8 @@ static bool is_sound_gpu(const struct tr_sim_gpu *gpu)
 		return false;
 	product = tr_facts_product(gpu->product_key);
 	if (!product || gpu->chip_kind > TR_CHIP_SWAPPED || gpu->mig_current > 1 ||
-		gpu->mig_pending > 1 || gpu->persistence_mode > 1)
+		gpu->mig_pending > 1 || gpu->persistence_mode > 1 || gpu->compute_mode > 3 ||
+		gpu->is_lost > 1 || gpu->is_passthrough > 1)
 		return false;
 	for (uint32_t i = 0; i < TR_SIM_MAX_GIS; i++) {
 		const struct tr_sim_gi *gi = &gpu->gis[i];

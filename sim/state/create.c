@@ -4,6 +4,7 @@
  * old one is renamed to ".old-NAME" and then removed; one lock is held all the while, so whoever
  * gets the lock and finds such a folder knows that its maker was killed, and sweeps it.
  */
+#include "sim/state/hooks.h"
 #include "sim/state/state_priv.h"
 
 #include "base/buf.h"
@@ -141,7 +142,8 @@ static int build_run(const struct place *place, struct tr_sim_node *node, const 
 		return tr_fail_errno(err, errno, "make '%s'", path);
 	if (tr_path_join(dir, "lock", path, err) < 0 ||
 		tr_lock_file(path, /* wait= */ true, &lock, err) < 0 ||
-		make_dir(dir, "state", path, err) < 0 || tr_path_join(path, "node", path, err) < 0)
+		make_dir(dir, "state", path, err) < 0 || tr_sim__hooks_make(path, err) < 0 ||
+		tr_path_join(path, "node", path, err) < 0)
 		return -(int)err->code;
 	return tr_snapshot_create(path, TR_SIM_KIND, node, sizeof(*node), 0644, err);
 }

@@ -3,6 +3,7 @@
 
 #include "base/err.h"
 #include "base/fs.h"
+#include "sim/state/hooks.h"
 
 #include <errno.h>
 #include <string.h>
@@ -123,6 +124,7 @@ static int reset_gpu(struct tr_sim_node *node, void *arg, struct tr_err *err)
 		return tr_fail(err, TR_E_BUSY, "GPU %u is in use by %s", gpu_idx, holders);
 	memset(gpu->gis, 0, sizeof(gpu->gis));
 	gpu->mig_current = gpu->mig_pending;
+	gpu->compute_mode = gpu->is_lost = 0;
 	return 0;
 }
 
@@ -132,5 +134,63 @@ int tr_sim_reset(const char *name, uint32_t gpu_idx, struct tr_err *err)
 
 	if (tr_sim_node_path(name, "", dir, err) < 0)
 		return -(int)err->code;
+	if (!tr_is_dir(dir))
+		return tr_fail(err, TR_E_NOT_FOUND, "there is no virtual node '%s'", name);
 	return tr_sim_change(dir, reset_gpu, &gpu_idx, err);
+}
+
+static int reload_all(struct tr_sim_node *node, void *arg, struct tr_err *err)
+{
+	struct {
+		uint64_t dev, ino;
+	} views[TR_SIM_MAX_GPUS];
+	char holders[512];
+
+	(void)arg;
+	tr_sim__sweep(node);
+	if (tr_sim__holders(node, UINT32_MAX, holders, sizeof(holders)))
+		return tr_fail(
+			err, TR_E_BUSY, "virtual node '%s' is in use by %s", node->name, holders);
+	/* The folder stays, and with it the cards' view files. */
+	for (uint32_t g = 0; g < node->n_gpus; g++) {
+		views[g].dev = node->gpus[g].view_dev;
+		views[g].ino = node->gpus[g].view_ino;
+	}
+	tr_sim__power_cycle(node);
+	for (uint32_t g = 0; g < node->n_gpus; g++) {
+		node->gpus[g].view_dev = views[g].dev;
+		node->gpus[g].view_ino = views[g].ino;
+	}
+	return 0;
+}
+
+int tr_sim_reload(const char *name, struct tr_err *err)
+{
+	char dir[PATH_MAX];
+
+	if (tr_sim_node_path(name, "", dir, err) < 0)
+		return -(int)err->code;
+	if (!tr_is_dir(dir))
+		return tr_fail(err, TR_E_NOT_FOUND, "there is no virtual node '%s'", name);
+	return tr_sim_change(dir, reload_all, NULL, err);
+}
+
+int tr_sim_reboot(const char *name, struct tr_err *err)
+{
+	if (tr_sim_reload(name, err) < 0 || tr_sim_fault_clear(name, err) < 0)
+		return -(int)err->code;
+	/* On sets the counts to nothing. */
+	if (tr_sim_trace_set(name, /* on= */ true, err) < 0)
+		return -(int)err->code;
+	return tr_sim_trace_set(name, /* on= */ false, err);
+}
+
+void tr_sim_event_add(struct tr_sim_node *node, uint32_t gpu_idx, uint64_t type, uint64_t data,
+	uint32_t gi_id, uint32_t ci_id)
+{
+	node->events[node->n_events++ % TR_SIM_MAX_EVENTS] = (struct tr_sim_event){ .type = type,
+		.data = data,
+		.gpu_idx = (uint8_t)gpu_idx,
+		.gi_id = (uint8_t)gi_id,
+		.ci_id = (uint8_t)ci_id };
 }

@@ -5,6 +5,7 @@
  *	RUN/virtual/NAME/		(RUN: /run/tranche; a user's own without root)
  *		lib/libnvidia-ml.so.1	the node's driver library; also as libnvidia-ml.so
  *		state/node		the state: base/snapshot.h of a struct tr_sim_node
+ *		state/hooks		faults on order, and the count of calls (hooks.h)
  *		lock			flock of its writers; outside state/, which guests see
  *		change.lock		flock of whoever cuts slices or starts servers (core)
  *		views/MIG-<uuid>	one file a slice: being given it is being allowed to see it
@@ -39,13 +40,18 @@
 struct tr_err;
 
 enum {
-	TR_SIM_KIND = 0x53494d01, /* "SIM", format 1 */
+	TR_SIM_KIND = 0x53494d02, /* "SIM", format 2 */
 	TR_SIM_MAX_GPUS = 16,
 	TR_SIM_MAX_GIS = 15, /* GPU-instance ids 0..14 */
 	TR_SIM_MAX_CIS = 8,
 	TR_SIM_MAX_BINDINGS = 256,
 	TR_SIM_NAME_MAX = 32,
 	TR_SIM_WHOLE = 0xff, /* gi_id of a binding to a whole card */
+	TR_SIM_MAX_EVENTS = 64,
+	/* Kinds of events, as NVML numbers them; and the report of a card that fell off its bus. */
+	TR_SIM_EVENT_XID = 0x8,
+	TR_SIM_EVENT_MIG = 0x100,
+	TR_SIM_XID_LOST = 79,
 };
 
 #define TR_SIM_GUEST_DIR "/run/tranche-guest"
@@ -73,6 +79,9 @@ struct tr_sim_gpu {
 	uint8_t mig_current; /* 0 or 1 */
 	uint8_t mig_pending;
 	uint8_t persistence_mode;
+	uint8_t compute_mode;
+	uint8_t is_lost;	/* fell off its bus: every call about it says so */
+	uint8_t is_passthrough; /* handed into a virtual machine: MIG mode waits for a reset */
 	uint32_t pci_bus;
 	uint64_t view_dev, view_ino;	      /* of views/GPU-<uuid> */
 	struct tr_sim_gi gis[TR_SIM_MAX_GIS]; /* index = GPU-instance id */
@@ -86,12 +95,20 @@ struct tr_sim_binding {
 	char cgroup[244]; /* below the hierarchy's root: "/machine/libpod-..." ; NUL-terminated */
 };
 
+/* What nvmlEventSetWait tells. */
+struct tr_sim_event {
+	uint64_t type, data;
+	uint8_t gpu_idx, gi_id, ci_id; /* TR_SIM_WHOLE: of no instance */
+};
+
 struct tr_sim_node {
 	char name[TR_SIM_NAME_MAX];
 	uint32_t scale;	 /* NVML shows cgroup bytes times this */
 	uint32_t n_gpus; /* 0: the node was destroyed under its readers */
 	struct tr_sim_gpu gpus[TR_SIM_MAX_GPUS];
 	struct tr_sim_binding bindings[TR_SIM_MAX_BINDINGS];
+	uint64_t n_events; /* ever; event n is in row n % TR_SIM_MAX_EVENTS */
+	struct tr_sim_event events[TR_SIM_MAX_EVENTS];
 };
 
 /* RUN/virtual/NAME/REST and VAR/virtual/NAME/REST, with RUN and VAR of base/paths.h; `rest` may be
@@ -134,9 +151,19 @@ int tr_sim_read(const char *name, struct tr_sim_node *ret, struct tr_err *err);
  * when the node is there already, NOT_FOUND when it was never created. */
 int tr_sim_restore(const char *name, const char *library, struct tr_err *err);
 
-/* What `nvidia-smi --gpu-reset` does to one card: its slices go, a pending MIG mode takes effect.
- * BUSY, with the holders named, while a binding to the card lives. */
+/* What `nvidia-smi --gpu-reset` does to one card: its slices go, a pending MIG mode takes effect,
+ * and a lost card is back. BUSY, with the holders named, while a binding to the card lives. */
 int tr_sim_reset(const char *name, uint32_t gpu_idx, struct tr_err *err);
+
+/* What unloading and loading the kernel's driver does: slices, persistence and compute modes go,
+ * and on cards that do not keep it the MIG mode. A reboot also forgets faults and counts. BUSY
+ * while a binding lives. */
+int tr_sim_reload(const char *name, struct tr_err *err);
+int tr_sim_reboot(const char *name, struct tr_err *err);
+
+/* Adds an event, over the oldest. For use inside tr_sim_change. */
+void tr_sim_event_add(struct tr_sim_node *node, uint32_t gpu_idx, uint64_t type, uint64_t data,
+	uint32_t gi_id, uint32_t ci_id);
 
 /*
  * Changes the state under the writers' lock: `change` gets a copy; when it returns 0 the copy is
@@ -172,6 +199,8 @@ struct tr_sim_limits {
 };
 int tr_sim_slice_limits(
 	const char *node, const char *uuid, struct tr_sim_limits *ret, struct tr_err *err);
+/* The SMs of a card as a whole; 0 when its model cannot be cut. */
+uint32_t tr_sim_most_sm(const struct tr_gpu_model *model);
 
 /*
  * The UUIDs of a node: 16 bytes each, the same every time for the same inputs. A MIG device's is
@@ -206,3 +235,5 @@ int tr_sim_cgroup_open_memory(const char *cgroup);
 /* The cgroup's processes, in the caller's PID namespace, its children's included. ret holds
  * n_max; returns how many there are, -1 when the cgroup is gone. */
 int tr_sim_cgroup_pids(const char *cgroup, int32_t *ret, int n_max);
+/* Nanoseconds of CPU time that the cgroup has used; "" as above. False when it cannot be read. */
+bool tr_sim_cgroup_cpu(const char *cgroup, uint64_t *ret_ns);

@@ -103,7 +103,7 @@ void tr_sim__power_cycle(struct tr_sim_node *node)
 		memset(gpu->gis, 0, sizeof(gpu->gis));
 		gpu->mig_pending = kept ? gpu->mig_pending : 0;
 		gpu->mig_current = gpu->mig_pending;
-		gpu->persistence_mode = 0;
+		gpu->persistence_mode = gpu->compute_mode = gpu->is_lost = 0;
 		gpu->view_dev = gpu->view_ino = 0;
 	}
 }

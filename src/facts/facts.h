@@ -51,11 +51,30 @@ struct tr_gi_place {
 
 struct tr_gpu_model;
 
+/* What a card says of itself beside MIG. 0 or NULL: unknown. Clocks in MHz, temperatures in degrees
+ * Celsius, power in milliwatts. */
+struct tr_gpu_board {
+	const char *part_number, *vbios, *inforom_image, *inforom_oem, *inforom_ecc;
+	uint32_t pci_subsystem_id, pcie_gen, pcie_width;
+	uint32_t clock_graphics, clock_memory, clock_video; /* the most */
+	uint32_t clock_app;				    /* graphics, by default */
+	uint32_t clock_idle, clock_video_idle;
+	uint32_t power_idle, power_default, power_min, power_max, power_memory_idle;
+	uint32_t temp_idle, temp_memory_idle;
+	uint32_t temp_limit, temp_shutdown, temp_slowdown;
+	bool temp_has_margins; /* limits are told as what is left to them */
+	uint32_t bar1_mib;
+	uint32_t bar1_mig_mib;	 /* what slices share; 0: unknown */
+	uint64_t reserved_bytes; /* of memory, by the driver */
+	uint32_t remap_banks, bus_bits, cores;
+};
+
 struct tr_gpu_product {
 	const char *key;  /* "a100-sxm4-80gb": what `tranche virtual create` takes */
 	const char *name; /* "NVIDIA A100-SXM4-80GB" */
 	uint32_t pci_device_id;
 	const struct tr_gpu_model *model;
+	const struct tr_gpu_board *board; /* NULL: unknown */
 };
 
 struct tr_gpu_model {

@@ -11,9 +11,9 @@ fi
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 "$compiler" -std=gnu17 -D_GNU_SOURCE -O2 -fPIC -fvisibility=hidden -Wall -Wextra -Werror -shared \
-	-I"$root/include" -I"$root/src" -I"$root" -o "$out/libnvidia-ml.so.1" \
+	-I"$root/include" -I"$root/src" -I"$root" -I"$build/sim/state" -o "$out/libnvidia-ml.so.1" \
 	-Wl,--version-script="$root/sim/exports.map" -Wl,-soname,libnvidia-ml.so.1 -Wl,--no-undefined \
 	"$root"/sim/*.c "$root"/sim/state/*.c "$root"/src/facts/facts.c "$build/src/facts/tables.c" \
-	"$build/sim/nvml_stubs.c" "$root"/src/base/err.c "$root"/src/base/buf.c "$root"/src/base/fs.c \
+	"$build/sim/nvml_stubs.c" "$build/sim/state/nvml_names.c" "$root"/src/base/err.c "$root"/src/base/buf.c "$root"/src/base/fs.c \
 	"$root"/src/base/paths.c "$root"/src/base/sha1.c "$root"/src/base/snapshot.c
 aarch64-linux-gnu-nm -D --defined-only "$out/libnvidia-ml.so.1" | grep -q ' T nvmlInit_v2$'

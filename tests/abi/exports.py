@@ -62,7 +62,7 @@ def check_driver(library, names, syms_def):
     called = set(re.findall(r"^(?:NEED|WANT)\((\w+)\)", pathlib.Path(syms_def).read_text(), re.M))
     # Bodies of ours: the stubs that fill up the list answer NOT_SUPPORTED.
     sources = pathlib.Path(syms_def).parents[2].glob("sim/*.c")
-    modelled = set(re.findall(r"^[\w ]+\*?\b(nvml\w+)\(", "\n".join(
+    modelled = set(re.findall(r"^(?:[\w ]+\*?\b|[A-Z_]+\()(nvml\w+)[(,)]", "\n".join(
         source.read_text() for source in sources), re.M))
     dynamic = run("readelf", "-d", library)
     needed = set(re.findall(r"\(NEEDED\).*\[(.*)\]", dynamic))

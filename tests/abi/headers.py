@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Compiles each header alone: private ones as gnu17, public ones as C11 and as C++ too.
 
-    headers.py ROOT CC CXX          CXX may be "-": the C++ half is left out
+    headers.py ROOT CC CXX GENERATED   CXX may be "-": the C++ half is left out; GENERATED: the
+                                       folder of the headers that the build makes
 
 Also holds the public headers to a comment for every call, and the private ones to #pragma once.
 """
@@ -23,7 +24,7 @@ def compile_alone(command, root, name, suffix):
         source.flush()
         done = subprocess.run(
             [*command, *WARNINGS, *(f"-I{root / i}" for i in ("include", "src", ".")),
-             source.name], capture_output=True, text=True)
+             f"-I{sys.argv[4]}", source.name], capture_output=True, text=True)
     return [f"{name}: {' '.join(command)}: {done.stderr.strip()}"] if done.returncode else []
 
 

@@ -1,6 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Each field of data/gpus says how it was seen and where: check_sources.py FILE.json..."""
+"""Each field of data/gpus and data/boards.json says how it was seen and where.
+
+    check_sources.py BOARDS.json GPU.json...
+"""
+import fnmatch
 import json
 import sys
 
@@ -26,9 +30,22 @@ def complaints(where, row):
             yield f"{where}: '{field}' does not say where it is from"
 
 
+def boards(path):
+    with open(path, encoding="utf-8") as file:
+        rows = json.load(file)["boards"]
+    for row in rows:
+        for field in row.keys() - {"product", "source"}:
+            sources = [s for name, s in row["source"].items() if fnmatch.fnmatch(field, name)]
+            if row[field] is not None and not sources:
+                yield f"{row['product']}: '{field}' does not say where it is from"
+            for source in sources:
+                if len(source) != 2 or source[0] not in SEEN or not source[1].strip():
+                    yield f"{row['product']}: '{field}' has no source that counts: {source}"
+
+
 def main():
-    found = []
-    for path in sys.argv[1:]:
+    found = list(boards(sys.argv[1]))
+    for path in sys.argv[2:]:
         with open(path, encoding="utf-8") as file:
             gpu = json.load(file)
         found += complaints(path, gpu)
@@ -37,7 +54,7 @@ def main():
             for compute in profile["compute_instances"]:
                 found += complaints(f"{path}: {profile['name']}: {compute['name']}", compute)
     print("\n".join(found))
-    sys.exit(bool(found) or len(sys.argv) < 10)
+    sys.exit(bool(found) or len(sys.argv) < 11)
 
 
 main()
