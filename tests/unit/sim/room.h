@@ -85,7 +85,7 @@ static inline bool room_cgroup_make(char ret[64], char ret_dir[128])
 
 static inline bool room_cgroup_join(const char *dir, pid_t pid)
 {
-	char path[160];
+	char path[256];
 	FILE *file;
 
 	snprintf(path, sizeof(path), "%s/cgroup.procs", dir);
