@@ -232,6 +232,7 @@ static void close_all(void)
 	tr_sim_hooks_unmap(drv.hooks.map);
 	drv.hooks.map = NULL;
 	tr_drv_forget_cgroups();
+	tr_drv_forget_samples();
 }
 
 /* What each call does around its work; the files that it opens and reads are points where a thread

@@ -109,3 +109,5 @@ void tr_drv_each_binding(
 uint64_t tr_drv_used_bytes(uint32_t gpu_idx, uint32_t gi_id);
 /* Forgets the descriptors kept for cgroups. */
 void tr_drv_forget_cgroups(void);
+/* Frees all samples, when the last user of the library is gone. */
+void tr_drv_forget_samples(void);

@@ -3,7 +3,7 @@
  * GPM: what a card or a GPU instance did between two samples. Hopper and later.
  *
  * A sample is the CPU time that the servers had used. Samples are rows of a table that grows by
- * pages and never shrinks, so a handle that is garbage is refused and never followed.
+ * pages and is given back as a whole, so a handle that is garbage is refused and never followed.
  */
 #include "sim/load.h"
 
@@ -32,6 +32,14 @@ static struct sample *find_sample(nvmlGpmSample_t handle)
 		return NULL;
 	sample = &pages[i / PAGE][i % PAGE];
 	return sample->in_use && sample->use == (number >> 16 & 0xffffffff) ? sample : NULL;
+}
+
+void tr_drv_forget_samples(void)
+{
+	for (uint32_t p = 0; p < MAX_PAGES; p++) {
+		free(pages[p]);
+		pages[p] = NULL;
+	}
 }
 
 static bool has_gpm(const struct tr_gpu_model *model)

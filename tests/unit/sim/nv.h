@@ -2,7 +2,7 @@
 /* A node's library, and any call to it: NV(nvmlInit_v2)(). */
 #pragma once
 
-#include "abi/nvml.h"
+#include "abi/nvml_more.h"
 #include "room.h"
 
 #include <dlfcn.h>
