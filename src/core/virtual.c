@@ -65,7 +65,8 @@ static int warn_of_size(const struct tr_sim_gpu_spec *specs, uint32_t n, uint32_
 		    "the node's cards hold %llu GiB together and this machine has %llu: servers "
 		    "that "
 		    "fill their slices will not all fit; --scale %llu divides the limits",
-		    (unsigned long long)(node_mib >> 10), (unsigned long long)(machine_mib >> 10),
+		    (unsigned long long)((node_mib + 1023) >> 10),
+		    (unsigned long long)(machine_mib >> 10),
 		    (unsigned long long)(scale * ((node_mib + machine_mib - 1) / machine_mib))) <
 		0) {
 		*ret = NULL;

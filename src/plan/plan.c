@@ -406,11 +406,18 @@ static int check_start(const struct tr_plan_want *want, const struct tr_plan_gpu
 		gpu->idx, profile->name, tr_buf_str(&list), want->start);
 }
 
+/* The first card's complaint is the one that is told. */
+static void keep_first(struct tr_err *why, const struct tr_err *here)
+{
+	if (!why->code)
+		*why = *here;
+}
+
 /* Finds each want's profile on each card that it may be on; it must have one on some card. */
 static int find_profiles(struct search *s, struct tr_err *err)
 {
 	for (size_t w = 0; w < s->n_wants; w++) {
-		struct tr_err why = { 0 };
+		struct tr_err why = { 0 }, here = { 0 };
 		bool any = false;
 
 		for (size_t g = 0; g < s->n_gpus; g++) {
@@ -418,10 +425,11 @@ static int find_profiles(struct search *s, struct tr_err *err)
 
 			if (s->wants[w].gpu >= 0 && (uint32_t)s->wants[w].gpu != s->gpus[g].idx)
 				continue;
-			if (tr_plan_profile_find(&s->gpus[g], &s->wants[w], slot, &why) < 0)
-				continue;
-			if (check_start(&s->wants[w], &s->gpus[g], *slot, &why) < 0)
+			if (tr_plan_profile_find(&s->gpus[g], &s->wants[w], slot, &here) < 0 ||
+				check_start(&s->wants[w], &s->gpus[g], *slot, &here) < 0) {
 				*slot = NULL;
+				keep_first(&why, &here);
+			}
 			any = any || *slot;
 		}
 		if (any)

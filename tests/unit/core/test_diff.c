@@ -270,6 +270,12 @@ static void a_profile_of_another_card_is_told_with_its_place(void **state)
 		"INVALID: /srv/demo/tranche.yaml:3:49: model 'chat': GPU 0 (NVIDIA A30) has no "
 		"profile '2g.20gb'; it has 1g.6gb (14), 1g.6gb+me (21), 2g.12gb (5), 2g.12gb+me "
 		"(6), 4g.24gb (0)");
+	/* Of several cards that lack it, the first speaks. */
+	scene_add_card(&scene, "a30", true);
+	expect(&scene, HEAD CHAT("3g.40gb"),
+		"INVALID: /srv/demo/tranche.yaml:3:49: model 'chat': GPU 0 (NVIDIA A30) has no "
+		"profile '3g.40gb'; it has 1g.6gb (14), 1g.6gb+me (21), 2g.12gb (5), 2g.12gb+me "
+		"(6), 4g.24gb (0)");
 }
 
 /* Takes the steps on paper: the scene as it would be afterwards. */
