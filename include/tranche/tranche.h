@@ -393,6 +393,55 @@ struct tr_virtuals {
 int tr_virtuals_get(struct tr_virtuals **ret, struct tr_err *err);
 void tr_virtuals_free(struct tr_virtuals *virtuals);
 
+/* The virtual node that is meant: `name`, else TRANCHE_NODE, else the only one. malloc'd. NOT_FOUND
+ * when there is none such, INVALID when there are several. */
+int tr_virtual_pick(const char *name, char **ret, struct tr_err *err);
+
+/* What resetting a card (gpu -1: each), loading the driver anew, or a reboot takes from a node:
+ * slices always; the MIG mode only where the card does not keep it. BUSY while servers run on it. A
+ * reboot also forgets faults and counts. */
+int tr_virtual_reset(const char *name, int gpu, struct tr_err *err);
+int tr_virtual_reload(const char *name, struct tr_err *err);
+int tr_virtual_reboot(const char *name, struct tr_err *err);
+
+/* Faults on order, for tests: "nvmlDeviceCreateGpuInstance:3=INSUFFICIENT_RESOURCES", "gpu-lost",
+ * "xid 79", "slow"; tranche-virtual(1) has the language. INVALID says what is wrong with the text.
+ * Cleared, lost cards are back too. */
+int tr_virtual_fault_set(const char *name, const char *text, struct tr_err *err);
+int tr_virtual_faults_clear(const char *name, struct tr_err *err);
+
+struct tr_virtual_fault {
+	char text[128];
+	bool has_calls;
+	uint32_t n_calls; /* that it was meant for, so far */
+};
+struct tr_virtual_faults {
+	size_t n;
+	struct tr_virtual_fault *v;
+};
+/* Those that are set. Free with tr_virtual_faults_free. */
+int tr_virtual_faults_get(const char *name, struct tr_virtual_faults **ret, struct tr_err *err);
+void tr_virtual_faults_free(struct tr_virtual_faults *faults);
+
+/* Counts the driver's calls by process and function: on begins from zero, off keeps what was
+ * counted. Processes in containers cannot be counted. */
+int tr_virtual_trace_set(const char *name, bool on, struct tr_err *err);
+
+struct tr_virtual_calls {
+	int32_t pid;
+	char function[80];
+	uint32_t n_calls;
+};
+struct tr_virtual_trace {
+	bool on;
+	uint32_t n_untraced; /* calls of processes beyond those that there is room for */
+	size_t n;
+	struct tr_virtual_calls *v;
+};
+/* What was counted. Free with tr_virtual_trace_free. */
+int tr_virtual_trace_get(const char *name, struct tr_virtual_trace **ret, struct tr_err *err);
+void tr_virtual_trace_free(struct tr_virtual_trace *trace);
+
 struct tr_product {
 	const char *key, *name;
 	bool has_mig;

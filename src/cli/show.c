@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/show.h"
 
+#include "cli/cmd.h"
+
 #include <string.h>
 
 void tr_show_node(const struct tr_node *node, FILE *out)
@@ -23,6 +25,21 @@ void tr_show_node_json(struct tr_js *js, const struct tr_node *node)
 	tr_js_text(js, js->top, "node", tr_node_name(node));
 	tr_js_text(js, js->top, "driver", tr_node_driver(node));
 	tr_js_number(js, js->top, "scale", tr_node_scale(node));
+}
+
+int tr_show_virtual_done(
+	const struct tr_call *call, const char *node, const char *what, struct tr_err *err)
+{
+	TR_AUTO_JS js = { 0 };
+
+	if (!call->common->json) {
+		printf("virtual node '%s' %s\n", node, what);
+		return 0;
+	}
+	tr_js_init(&js);
+	tr_show_node_json(&js, NULL);
+	tr_js_text(&js, js.top, "node", node);
+	return tr_js_print(&js, err);
 }
 
 void tr_show_memory(struct tr_table *table, bool has_memory, uint64_t used, uint64_t total)

@@ -15,11 +15,18 @@ TR_DEFINE_FREEP(struct tr_profiles, tr_profiles_free)
 TR_DEFINE_FREEP(struct tr_slices, tr_slices_free)
 TR_DEFINE_FREEP(struct tr_replicas, tr_replicas_free)
 TR_DEFINE_FREEP(struct tr_virtuals, tr_virtuals_free)
+TR_DEFINE_FREEP(struct tr_virtual_faults, tr_virtual_faults_free)
+TR_DEFINE_FREEP(struct tr_virtual_trace, tr_virtual_trace_free)
 
 /* "virtual node 'demo', driver 580.159.04" and what its scale means; nothing on hardware. */
 void tr_show_node(const struct tr_node *node, FILE *out);
 /* "virtual", "node", "driver", "scale" of the top object; NULL node: virtual without a name. */
 void tr_show_node_json(struct tr_js *js, const struct tr_node *node);
+
+/* "virtual node 'lab' was reset", or its name as JSON. */
+struct tr_call;
+int tr_show_virtual_done(
+	const struct tr_call *call, const char *node, const char *what, struct tr_err *err);
 
 /* "37MiB / 19968MiB" as one cell; "-" when unknown. */
 void tr_show_memory(struct tr_table *table, bool has_memory, uint64_t used, uint64_t total);

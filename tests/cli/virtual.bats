@@ -98,3 +98,55 @@ load helper
 	[ "${lines[0]}" = "# a dry run: nothing is changed" ]
 	run -0 tranche gpus
 }
+
+@test "a reset, a reload and a reboot lose what the real ones lose" {
+	"$TRANCHE" virtual create --name golden a100-80gb h100-sxm5-80gb >/dev/null 2>&1
+	tranche --node golden mig on 2>/dev/null
+	tranche --node golden create -q -i 0 2g.20gb >/dev/null 2>&1
+	tranche --node golden create -q -i 1 2g.20gb >/dev/null 2>&1
+	prints "virtual node 'golden' was reset" -- virtual reset golden -i 0
+	run -0 tranche --node golden slices --json
+	[ "$(value '[s["gpu"] for s in d["slices"]]')" = "[1]" ]
+	prints "virtual node 'golden' was loaded anew" -- virtual reload golden
+	run -0 tranche --node golden gpus --json
+	[ "$(value '[g["mig_on"] for g in d["gpus"]]')" = "[True, False]" ]
+	run -0 tranche --node golden slices --json
+	[ "$(value 'd["slices"]')" = "[]" ]
+	fits virtual-node -- virtual reboot golden --json
+	fails 3 "GPU 7" -- virtual reset golden -i 7
+	fails 3 "no virtual node 'nobody'" -- virtual reset nobody
+	fails 3 "no virtual node 'nobody'" -- virtual reload nobody
+	fails 3 "no virtual node 'nobody'" -- virtual reboot nobody
+}
+
+@test "a call fails on order, and the change is undone" {
+	sliced
+	prints "no faults" -- virtual fault
+	fits virtual-fault -- virtual fault --json \
+		'nvmlDeviceCreateGpuInstanceWithPlacement:2=INSUFFICIENT_RESOURCES' slow
+	[ "$(value 'd["faults"][0]')" = "{'fault': 'nvmlDeviceCreateGpuInstanceWithPlacement:2=INSUFFICIENT_RESOURCES', 'n_calls': 0}" ]
+	run ! tranche create -q 1g.10gb 1g.10gb
+	run -0 tranche slices --json
+	[ "$(value 'd["slices"]')" = "[]" ]
+	run -0 tranche virtual fault
+	[[ ${lines[0]} == "FAULT "*" CALLS" && ${lines[2]} == "slow "*"-" ]]
+	prints "no faults" -- virtual fault --clear
+	run -0 tranche create -q 1g.10gb 1g.10gb
+	fails 2 "NVML has no function 'nvmlNo'" "tranche virtual fault" -- virtual fault nvmlNo=TIMEOUT
+	fails 3 "no virtual node 'nobody'" -- virtual fault --node nobody slow
+}
+
+@test "the driver's calls are counted by process" {
+	node
+	prints "no calls were counted" -- virtual trace
+	prints "no calls yet" -- virtual trace on
+	tranche gpus >/dev/null
+	fits virtual-trace -- virtual trace off --json
+	[ "$(value 'len({c["pid"] for c in d["calls"]}), d["on"]')" = "(1, False)" ]
+	[ "$(value '[c["n_calls"] for c in d["calls"] if c["function"] == "nvmlShutdown"]')" = "[1]" ]
+	tranche gpus >/dev/null
+	local before=$output
+	run -0 tranche virtual trace --json
+	[ "$output" = "$before" ]
+	fails 2 "on or off" "tranche virtual trace on" -- virtual trace maybe
+}
