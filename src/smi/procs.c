@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who runs on a device. A process that computes and draws is one row. */
+/* Lists that a device keeps: who runs on it (a process that computes and draws is one row), whose
+ * use was kept count of, and its clocks. */
 #include "smi/smi_priv.h"
 
 #include <string.h>
@@ -99,4 +100,49 @@ const struct tr_smi_procs *tr_smi__procs(struct tr_smi_dev *dev)
 		free(infos);
 	}
 	return &dev->procs;
+}
+
+const char *tr_smi__proc_type(const struct tr_smi_proc *proc)
+{
+	if (proc->is_mps)
+		return "M+C";
+	if (proc->is_graphics)
+		return proc->is_compute ? "C+G" : "G";
+	return "C";
+}
+
+nvmlReturn_t tr_smi__memory_clocks(
+	struct tr_smi_dev *dev, unsigned ret[TR_SMI_MAX_CLOCKS], unsigned *ret_n)
+{
+	const struct tr_nvml *api = dev->smi->api;
+
+	*ret_n = TR_SMI_MAX_CLOCKS;
+	if (!api->nvmlDeviceGetSupportedMemoryClocks)
+		return NVML_ERROR_FUNCTION_NOT_FOUND;
+	return api->nvmlDeviceGetSupportedMemoryClocks(dev->handle, ret_n, ret);
+}
+
+nvmlReturn_t tr_smi__graphics_clocks(struct tr_smi_dev *dev, unsigned memory_clock,
+	unsigned ret[TR_SMI_MAX_CLOCKS], unsigned *ret_n)
+{
+	const struct tr_nvml *api = dev->smi->api;
+
+	*ret_n = TR_SMI_MAX_CLOCKS;
+	if (!api->nvmlDeviceGetSupportedGraphicsClocks)
+		return NVML_ERROR_FUNCTION_NOT_FOUND;
+	return api->nvmlDeviceGetSupportedGraphicsClocks(dev->handle, memory_clock, ret_n, ret);
+}
+
+nvmlReturn_t tr_smi__accounted(
+	struct tr_smi_dev *dev, unsigned ret[TR_SMI_MAX_ACCOUNTED], unsigned *ret_n)
+{
+	const struct tr_nvml *api = dev->smi->api;
+	nvmlReturn_t r = NVML_ERROR_FUNCTION_NOT_FOUND;
+
+	*ret_n = TR_SMI_MAX_ACCOUNTED;
+	if (api->nvmlDeviceGetAccountingPids)
+		r = api->nvmlDeviceGetAccountingPids(dev->handle, ret_n, ret);
+	if (r != NVML_SUCCESS)
+		*ret_n = 0;
+	return r;
 }

@@ -2,9 +2,12 @@
 #include "smi/smi.h"
 
 #include "smi/args.h"
+#include "smi/columns.h"
 #include "smi/help.h"
 #include "smi/mig.h"
 #include "smi/mode.h"
+#include "smi/query.h"
+#include "smi/rows.h"
 #include "smi/smi_priv.h"
 #include "smi/table.h"
 
@@ -12,9 +15,48 @@
 #include <string.h>
 #include <time.h>
 
-static int print(struct tr_smi *smi, const struct tr_smi_args *args)
+/* What was asked for, read from the command line before the driver is touched. */
+struct wish {
+	const struct tr_smi_args *args;
+	uint32_t where;
+	enum tr_smi_style style;
+	struct tr_smi_columns columns;
+};
+
+static int read_wish(const struct tr_smi_args *args, struct wish *ret, FILE *out, FILE *errout)
 {
+	int status;
+
+	*ret = (struct wish){ .args = args };
+	ret->style = args->is_json ? TR_SMI_JSON : args->is_xml ? TR_SMI_XML : TR_SMI_TEXT;
+	ret->where = ret->style == TR_SMI_TEXT ? TR_SMI_Q : TR_SMI_X;
+	if (args->display)
+		ret->where = tr_smi__parse_sections(args->display);
+	if (!ret->where) {
+		fputs("Failed to parse --display/-d flags\n", out);
+		fputs("  try: tranche smi -q -d MEMORY,UTILIZATION   see man tranche-smi\n",
+			errout);
+		return 2;
+	}
+	if (args->verb != TR_SMI_COLUMNS)
+		return 0;
+	status = tr_smi__parse_columns(
+		args->of, args->columns, args->format, &ret->columns, out, errout);
+	ret->columns.is_json = args->is_json;
+	return status;
+}
+
+static int print(struct tr_smi *smi, struct wish *wish)
+{
+	const struct tr_smi_args *args = wish->args;
+
 	switch (args->verb) {
+	case TR_SMI_QUERY:
+		tr_smi__query(smi, wish->style, wish->where);
+		return 0;
+	case TR_SMI_COLUMNS:
+		tr_smi__columns(smi, &wish->columns);
+		return 0;
 	case TR_SMI_LIST:
 		tr_smi__list(smi);
 		return 0;
@@ -41,8 +83,9 @@ static struct timespec later(struct timespec t, long ms)
 
 /* One session for all outputs, each made from fresh answers. A table on a terminal is drawn over
  * the one before. */
-static int print_all(struct tr_smi *smi, const struct tr_smi_args *args)
+static int print_all(struct tr_smi *smi, struct wish *wish)
 {
+	const struct tr_smi_args *args = wish->args;
 	bool in_place = args->loop_ms && args->verb == TR_SMI_TABLE && isatty(fileno(smi->out));
 	struct timespec next;
 	int status;
@@ -51,7 +94,7 @@ static int print_all(struct tr_smi *smi, const struct tr_smi_args *args)
 	for (;;) {
 		if (in_place)
 			fputs("\033[H\033[J", smi->out);
-		status = print(smi, args);
+		status = print(smi, wish);
 		if (status || !args->loop_ms || fflush(smi->out) != 0)
 			return status;
 		next = later(next, args->loop_ms);
@@ -63,13 +106,23 @@ static int print_all(struct tr_smi *smi, const struct tr_smi_args *args)
 
 static int run(const char *node, struct tr_smi *smi, const struct tr_smi_args *args)
 {
+	struct wish wish;
 	int status;
 
 	if (args->verb == TR_SMI_HELP) {
 		tr_smi__help(smi->out);
 		return 0;
 	}
-	status = tr_smi__open(smi, node);
+	if (args->verb == TR_SMI_HELP_COLUMNS) {
+		if (args->of)
+			tr_smi__put_columns(args->of, smi->out);
+		else
+			tr_smi__put_sections(smi->out);
+		return 0;
+	}
+	status = read_wish(args, &wish, smi->out, smi->errout);
+	if (!status)
+		status = tr_smi__open(smi, node);
 	if (status)
 		return status;
 	if (args->verb == TR_SMI_VERSION) {
@@ -77,7 +130,7 @@ static int run(const char *node, struct tr_smi *smi, const struct tr_smi_args *a
 		return 0;
 	}
 	status = tr_smi__pick(smi, args->ids);
-	return status ? status : print_all(smi, args);
+	return status ? status : print_all(smi, &wish);
 }
 
 /* -f: what the run prints goes into a file. */

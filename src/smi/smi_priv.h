@@ -123,6 +123,18 @@ bool tr_smi__is_mig(struct tr_smi_dev *dev);
 /* Its MIG devices, by index; how many. */
 size_t tr_smi__migs(struct tr_smi_dev *dev, struct tr_smi_dev **ret);
 
+/* "C", "G", "C+G", "M+C". */
+const char *tr_smi__proc_type(const struct tr_smi_proc *proc);
+
+enum { TR_SMI_MAX_CLOCKS = 256, TR_SMI_MAX_ACCOUNTED = 4096 };
+/* Lists: the clocks on offer, and whose use of the card was kept count of. */
+nvmlReturn_t tr_smi__memory_clocks(
+	struct tr_smi_dev *dev, unsigned ret[TR_SMI_MAX_CLOCKS], unsigned *ret_n);
+nvmlReturn_t tr_smi__graphics_clocks(struct tr_smi_dev *dev, unsigned memory_clock,
+	unsigned ret[TR_SMI_MAX_CLOCKS], unsigned *ret_n);
+nvmlReturn_t tr_smi__accounted(
+	struct tr_smi_dev *dev, unsigned ret[TR_SMI_MAX_ACCOUNTED], unsigned *ret_n);
+
 /* As nvidia-smi words them: "Not Supported". Never NULL. */
 const char *tr_smi__error_text(nvmlReturn_t r);
 /* The exit status for a return code. */

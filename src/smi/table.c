@@ -291,10 +291,7 @@ static void process(struct tr_smi *smi, unsigned gpu, const struct tr_smi_proc *
 	else
 		snprintf(bytes, CELL, "%lluMiB", mib(proc->bytes));
 	fprintf(smi->out, "|%5u%6s%5s%16u%7s   %-*s%10s |\n", gpu, gi, ci, proc->pid,
-		proc->is_mps	    ? "M+C"
-		: proc->is_graphics ? proc->is_compute ? "C+G" : "G"
-				    : "C",
-		ROOM, name, bytes);
+		tr_smi__proc_type(proc), ROOM, name, bytes);
 }
 
 static int by_pid(const void *a, const void *b)

@@ -57,3 +57,38 @@ load helper
 	run -6 smi -i abc
 	run -6 smi -i GPU-1234
 }
+
+@test "-q" {
+	answers idle
+	prints "$FIXTURES/h200/q.txt" -q
+	asked_once
+}
+
+@test "-q -x" {
+	answers xml idle
+	prints "$FIXTURES/h200/q_x.txt" -q -x
+	asked_once
+}
+
+@test "-q -d MEMORY,UTILIZATION asks for those only" {
+	answers idle
+	prints "$FIXTURES/h200/q_d_MEMORY_UTILIZATION.txt" -q -d MEMORY,UTILIZATION
+	asked_once
+	run ! grep -E 'Clock|Power|Ecc|FieldValues' "$NVML_PLAY_LOG"
+}
+
+@test "-q -d of a busy card: sensors, clocks, samples, its process" {
+	answers busy idle
+	prints "$FIXTURES/h200/busy_q_d.txt" -q -d PIDS,MEMORY,UTILIZATION,POWER,TEMPERATURE,CLOCK
+	asked_once
+}
+
+@test "--query-gpu, --query-compute-apps" {
+	answers idle
+	prints "$FIXTURES/h200/query_gpu.txt" --query-gpu=index,uuid,name,mig.mode.current,mig.mode.pending,memory.total,memory.used,memory.free,memory.reserved,utilization.gpu,persistence_mode,compute_mode,driver_version --format=csv
+	asked_once
+	prints "$FIXTURES/h200/query_compute_apps.txt" --query-compute-apps=pid,used_memory,gpu_uuid --format=csv
+	answers busy idle
+	prints "$FIXTURES/h200/busy_query_compute_apps.txt" --query-compute-apps=gpu_uuid,pid,process_name,used_memory --format=csv
+	prints "$FIXTURES/h200/busy_query_gpu.txt" --query-gpu utilization.gpu,utilization.memory,memory.used,memory.free,temperature.gpu,power.draw --format csv
+}

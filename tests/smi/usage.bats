@@ -118,6 +118,7 @@ All done." -pm 1
 	says 2 "ERROR: Option -i is not valid for this command. Please run 'nvidia-smi -h' for help." -i 0 -L
 	says 2 "ERROR: Option foo is not valid for this command. Please run 'nvidia-smi -h' for help." -L foo
 	says 255 "ERROR: Option -f is missing its value. Please run 'nvidia-smi -h' for help." -f
+	says 2 "Invalid combination of input arguments. Specify -q/--query and -x/--xml-format to run an XML query.  Please run 'nvidia-smi -h' for help." -x
 	says 2 'Option "-foo" is not recognized.' mig -foo
 	says 255 "ERROR: Option --list-gpu is not recognized. Please run 'nvidia-smi -h'." --list-gpu
 	[[ $stderr == *"try: tranche smi --list-gpus"* ]]
@@ -154,4 +155,60 @@ All done." -pm 1
 	run -0 readelf -d "$TRANCHE_SMI"
 	[ "$(grep -c NEEDED <<<"$output")" -le 2 ]
 	! grep NEEDED <<<"$output" | grep -vE 'libc\.so|ld-linux|libdl\.so|libasan|libubsan'
+}
+
+@test "wrong queries, as scripts know them, with the nearest names" {
+	node
+	says 2 'Field "bogus" is not a valid field to query.' --query-gpu=name,bogus,foo --format=csv
+	says 2 'Field "memory.totl" is not a valid field to query.' --query-gpu=memory.totl --format=csv
+	[[ $stderr == *"try: tranche smi --query-gpu=memory.total --format=csv"* ]]
+	says 2 'Field "NAME" is not a valid field to query.' --query-gpu NAME --format csv
+	says 2 'Field "bogus" is not a valid field to query.' --query-compute-apps=bogus --format=csv
+	says 2 "Format modifier is not recognized." --query-gpu=name --format=json
+	says 2 "Format modifier is not recognized." --query-gpu=name --format=csv,foo
+	says 255 "ERROR: Option --query-gpu is missing its value. Please run 'nvidia-smi -h' for help." --query-gpu --format=csv
+	says 255 "ERROR: Option --format=csv is not recognized. Please run 'nvidia-smi -h'." --format=csv
+	says 2 "Failed to parse --display/-d flags" -q -d BOGUS
+	says 2 "Invalid combination of input arguments: --display/-d flags can not be combined with -x/--xml-format flags." -q -x -d MEMORY
+	says 2 "ERROR: Option -q is not valid for this command. Please run 'nvidia-smi -h' for help." -q -L
+	says 6 "No devices were found" -i 5 --query-gpu=name --format=csv
+}
+
+@test "columns: aliases, heads, units, twice the same, none" {
+	node
+	says 0 "name, uuid, pci.bus_id, pci.bus_id
+NVIDIA A100-SXM4-80GB, $("$TRANCHE" smi -L 2>/dev/null | grep -o 'GPU-[^)]*'), 00000000:10:00.0, 00000000:10:00.0" --query-gpu=gpu_name,gpu_uuid,pci.bus_id,gpu_bus_id --format=csv
+	says 0 "name, memory.total [MiB]
+NVIDIA A100-SXM4-80GB, 81920" --query-gpu=name,memory.total --format=csv,nounits
+	says 0 "NVIDIA A100-SXM4-80GB, 81920" --query-gpu=name,memory.total --format=csv,noheader,nounits
+	says 0 "NVIDIA A100-SXM4-80GB" --query-gpu=name --format=noheader
+	says 0 "index, index
+0, 0" --query-gpu=index,index
+}
+
+@test "every column and every section of -d has an answer, and JSON and XML can be read" {
+	local name
+
+	node
+	"$TRANCHE" smi -mig 1 >/dev/null 2>&1
+	"$TRANCHE" smi mig -cgi 19,14 -C >/dev/null 2>&1
+	"$TRANCHE" smi --help-query-gpu >"$BATS_TEST_TMPDIR/names"
+	[ "$(wc -l <"$BATS_TEST_TMPDIR/names")" -gt 200 ]
+	run -0 --separate-stderr "$TRANCHE" smi --query-gpu="$(paste -sd, "$BATS_TEST_TMPDIR/names")" --format=csv
+	[ "${#lines[@]}" -eq 2 ]
+	for name in $("$TRANCHE" smi --help-sections); do
+		run -0 --separate-stderr "$TRANCHE" smi -q -d "$name"
+	done
+	"$TRANCHE" smi -q --json 2>/dev/null | "$PYTHON" -c 'import json, sys
+gpu = json.load(sys.stdin)["gpus"][0]
+assert gpu["mig_mode"]["current_mig"] == "Enabled"
+assert [m["index"] for m in gpu["mig_devices"]] == ["0", "1"]
+assert gpu["fb_memory_usage"]["total"] == "81920 MiB"'
+	"$TRANCHE" smi --query-gpu=name,fan.speed --json 2>/dev/null | "$PYTHON" -c 'import json, sys
+assert json.load(sys.stdin) == [{"name": "NVIDIA A100-SXM4-80GB"}]'
+	"$TRANCHE" smi -q -x 2>/dev/null | "$PYTHON" -c 'import sys, xml.etree.ElementTree as e
+gpu = e.parse(sys.stdin).getroot().find("gpu")
+assert [m.text for m in gpu.findall("mig_devices/mig_device/index")] == ["0", "1"]
+assert gpu.find("mig_devices/mig_device/device_attributes/shared/multiprocessor_count").text == "28"
+assert gpu.find("mig_devices/mig_device/fb_memory_usage/total") is not None'
 }
