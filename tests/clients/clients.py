@@ -41,8 +41,7 @@ class Node:
             "library_dir"]
 
     def tranche(self, *args):
-        env = dict(self.env, LD_LIBRARY_PATH=os.environ.get("LD_LIBRARY_PATH", ""))
-        done = subprocess.run([TRANCHE, *args], env=env, capture_output=True, text=True,
+        done = subprocess.run([TRANCHE, *args], env=self.env, capture_output=True, text=True,
                               check=False)
         assert done.returncode == 0, f"tranche {' '.join(args)}: {done.stderr}"
         return done.stdout
