@@ -260,6 +260,23 @@ nvmlReturn_t nvmlDeviceGetAddressingMode(nvmlDevice_t device, nvmlDeviceAddressi
 	return r;
 }
 
+/* Bit 0: memory of other machines; no card here has it. */
+nvmlReturn_t nvmlDeviceGetCapabilities(
+	nvmlDevice_t device, nvmlDeviceCapabilities_v1_t *capabilities)
+{
+	struct tr_drv_target target;
+	nvmlReturn_t r;
+
+	TR_DRV_CALL(TR_FN_nvmlDeviceGetCapabilities);
+	r = capabilities ? tr_drv_card(device, &target) : NVML_ERROR_INVALID_ARGUMENT;
+	if (r == NVML_SUCCESS &&
+		capabilities->version != NVML_VERSION_WORD(nvmlDeviceCapabilities_v1_t, 1))
+		r = NVML_ERROR_ARGUMENT_VERSION_MISMATCH;
+	if (r == NVML_SUCCESS)
+		capabilities->capMask = 0;
+	return r;
+}
+
 nvmlReturn_t nvmlDeviceGetC2cModeInfoV(nvmlDevice_t device, nvmlC2cModeInfo_v1_t *info)
 {
 	struct tr_drv_target target;

@@ -11,6 +11,8 @@ enum {
 	FI_ECC_PENDING = 2,
 	FI_ECC_FIRST = 3,
 	FI_ECC_LAST = 6,
+	FI_HELD_BY_POWER = 74,
+	FI_HELD_BY_SYNC_BOOST = 76,
 	FI_MEMORY_TEMP = 82,
 	FI_TOTAL_ENERGY = 83,
 	FI_PCIE_REPLAYS = 94,
@@ -30,6 +32,9 @@ enum {
 	FI_TLIMIT_MEMORY = 195,
 	FI_TLIMIT_MOST = 196,
 	FI_MIG_MODE_INDEPENDENT = 199,
+	FI_RECOVERY_ACTION = 230,
+	FI_HELD_BY_HEAT_FIRST = 269,
+	FI_HELD_BY_HEAT_LAST = 271,
 	SCOPE_GPU = 0,
 	SCOPE_MEMORY = 2,
 	/* A caller's array; more is garbage in the count. */
@@ -137,6 +142,12 @@ static nvmlReturn_t put_field(const struct tr_drv_target *target, nvmlFieldValue
 			       ? put_unsigned(field, 0)
 			       : NVML_ERROR_NOT_SUPPORTED;
 	if (id == FI_PCIE_REPLAYS || id == FI_PCIE_ROLLOVERS)
+		return put_unsigned(field, 0);
+	/* How long clocks were held down, and what would mend the card: never, and nothing. */
+	if (id == FI_HELD_BY_POWER || id == FI_HELD_BY_SYNC_BOOST ||
+		is_between(id, FI_HELD_BY_HEAT_FIRST, FI_HELD_BY_HEAT_LAST))
+		return put_long(field, 0);
+	if (id == FI_RECOVERY_ACTION)
 		return put_unsigned(field, 0);
 	if (id == FI_RESETLESS_MIG)
 		return put_unsigned(

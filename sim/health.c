@@ -156,3 +156,46 @@ nvmlReturn_t nvmlDeviceGetRowRemapperHistogram(
 		};
 	return r;
 }
+
+nvmlReturn_t nvmlDeviceGetRemappedRows_v2(nvmlDevice_t device, nvmlRemappedRowsInfo_v2_t *info)
+{
+	struct tr_drv_target target;
+	nvmlReturn_t r;
+
+	TR_DRV_CALL(TR_FN_nvmlDeviceGetRemappedRows_v2);
+	r = info ? rows_card(device, &target) : NVML_ERROR_INVALID_ARGUMENT;
+	if (r == NVML_SUCCESS)
+		*info = (nvmlRemappedRowsInfo_v2_t){ 0 };
+	return r;
+}
+
+nvmlReturn_t nvmlDeviceGetRepairStatus(nvmlDevice_t device, nvmlRepairStatus_v1_t *status)
+{
+	struct tr_drv_target target;
+	nvmlReturn_t r;
+
+	TR_DRV_CALL(TR_FN_nvmlDeviceGetRepairStatus);
+	r = status ? ecc_card(device, &target) : NVML_ERROR_INVALID_ARGUMENT;
+	if (r == NVML_SUCCESS && target.ci)
+		r = NVML_ERROR_NOT_SUPPORTED;
+	if (r == NVML_SUCCESS && status->version != NVML_VERSION_WORD(nvmlRepairStatus_v1_t, 1))
+		r = NVML_ERROR_ARGUMENT_VERSION_MISMATCH;
+	if (r == NVML_SUCCESS)
+		status->bChannelRepairPending = status->bTpcRepairPending = 0;
+	return r;
+}
+
+nvmlReturn_t nvmlDeviceGetUnrepairableMemoryFlag_v1(
+	nvmlDevice_t device, nvmlUnrepairableMemoryStatus_v1_t *status)
+{
+	struct tr_drv_target target;
+	nvmlReturn_t r;
+
+	TR_DRV_CALL(TR_FN_nvmlDeviceGetUnrepairableMemoryFlag_v1);
+	r = status ? ecc_card(device, &target) : NVML_ERROR_INVALID_ARGUMENT;
+	if (r == NVML_SUCCESS && target.ci)
+		r = NVML_ERROR_NOT_SUPPORTED;
+	if (r == NVML_SUCCESS)
+		status->bUnrepairableMemory = 0;
+	return r;
+}
