@@ -98,61 +98,64 @@ nvmlReturn_t nvmlDeviceGetClock(nvmlDevice_t device, unsigned type, unsigned id,
 		by_id[id < TR_COUNT(by_id) ? id : 0], mhz);
 }
 
-/* One value, in the manner of lists: the count goes in as room and comes out as need. */
-static nvmlReturn_t list_one(uint32_t value, unsigned *count, unsigned *ret)
+/* In the manner of lists: the count goes in as room and comes out as need. */
+static nvmlReturn_t room_for(unsigned n, unsigned *count, const unsigned *ret)
 {
-	bool has_room = *count >= 1;
+	unsigned room = *count;
 
-	if (!value)
-		return NVML_ERROR_NOT_SUPPORTED;
-	*count = 1;
-	if (!has_room)
+	*count = n;
+	if (room < n)
 		return NVML_ERROR_INSUFFICIENT_SIZE;
-	if (!ret)
-		return NVML_ERROR_INVALID_ARGUMENT;
-	ret[0] = value;
-	return NVML_SUCCESS;
+	return ret ? NVML_SUCCESS : NVML_ERROR_INVALID_ARGUMENT;
 }
 
 nvmlReturn_t nvmlDeviceGetSupportedMemoryClocks(nvmlDevice_t device, unsigned *count, unsigned *mhz)
 {
+	const struct tr_gpu_board *board;
 	struct tr_drv_target target;
 	nvmlReturn_t r;
 
 	TR_DRV_CALL(TR_FN_nvmlDeviceGetSupportedMemoryClocks);
 	r = count ? card_board(device, &target) : NVML_ERROR_INVALID_ARGUMENT;
-	return r == NVML_SUCCESS ? list_one(target.product->board->clock_memory, count, mhz) : r;
+	if (r != NVML_SUCCESS)
+		return r;
+	board = target.product->board;
+	if (!board->clock_memory)
+		return NVML_ERROR_NOT_SUPPORTED;
+	r = room_for(board->clock_memory_low ? 2 : 1, count, mhz);
+	if (r != NVML_SUCCESS)
+		return r;
+	mhz[0] = board->clock_memory;
+	if (board->clock_memory_low)
+		mhz[1] = board->clock_memory_low;
+	return NVML_SUCCESS;
 }
 
-/* Steps of 15 MHz from the most down to 210, as these cards have. */
+/* Steps of 15 MHz from the most down, as these cards have. */
 nvmlReturn_t nvmlDeviceGetSupportedGraphicsClocks(
 	nvmlDevice_t device, unsigned memory_mhz, unsigned *count, unsigned *mhz)
 {
-	enum { STEP = 15, LEAST = 210 };
+	enum { STEP = 15 };
+	const struct tr_gpu_board *board;
 	struct tr_drv_target target;
-	uint32_t most;
-	unsigned n, room;
 	nvmlReturn_t r;
+	unsigned n;
 
 	TR_DRV_CALL(TR_FN_nvmlDeviceGetSupportedGraphicsClocks);
 	r = count ? card_board(device, &target) : NVML_ERROR_INVALID_ARGUMENT;
 	if (r != NVML_SUCCESS)
 		return r;
-	most = target.product->board->clock_graphics;
-	if (most < LEAST)
+	board = target.product->board;
+	if (!board->clock_least || board->clock_graphics < board->clock_least)
 		return NVML_ERROR_NOT_SUPPORTED;
-	if (memory_mhz != target.product->board->clock_memory)
+	if (memory_mhz == 0 ||
+		(memory_mhz != board->clock_memory && memory_mhz != board->clock_memory_low))
 		return NVML_ERROR_NOT_FOUND;
-	n = (most - LEAST) / STEP + 1;
-	room = *count;
-	*count = n;
-	if (room < n)
-		return NVML_ERROR_INSUFFICIENT_SIZE;
-	if (!mhz)
-		return NVML_ERROR_INVALID_ARGUMENT;
-	for (unsigned i = 0; i < n; i++)
-		mhz[i] = most - i * STEP;
-	return NVML_SUCCESS;
+	n = (board->clock_graphics - board->clock_least) / STEP + 1;
+	r = room_for(n, count, mhz);
+	for (unsigned i = 0; r == NVML_SUCCESS && i < n; i++)
+		mhz[i] = board->clock_graphics - i * STEP;
+	return r;
 }
 
 static nvmlReturn_t state_of(enum tr_sim_fn fn, nvmlDevice_t device, unsigned *state)

@@ -59,6 +59,7 @@ struct tr_gpu_board {
 	uint32_t clock_graphics, clock_memory, clock_video; /* the most */
 	uint32_t clock_app;				    /* graphics, by default */
 	uint32_t clock_idle, clock_video_idle;
+	uint32_t clock_memory_low, clock_least; /* a second memory clock; the least of graphics */
 	uint32_t power_idle, power_default, power_min, power_max, power_memory_idle;
 	uint32_t temp_idle, temp_memory_idle;
 	uint32_t temp_limit, temp_shutdown, temp_slowdown;
