@@ -361,6 +361,93 @@ int tr_stack_file_name(const char *file, char **ret, struct tr_err *err);
 int tr_logs(struct tr_node *node, const char *which, uint32_t n_lines, bool follow,
 	const volatile int *stop_flag, struct tr_err *err);
 
+/* --- Layouts ------------------------------------------------------------------------------ */
+
+/* What is asked for: a label of a layout file (nvidia-mig-parted's format or ours). */
+struct tr_layout_ask {
+	const char *file;  /* "-": standard input; NULL: the labels that nvidia-mig-parted ships */
+	const char *label; /* NULL: the only one in the file */
+	const char *const *evict; /* busy slices that may go: "GPU:START", a UUID, or "all" */
+	size_t n_evict;
+	int64_t wait_ms; /* how long to wait for busy slices that stand in the way; 0: not */
+};
+
+enum tr_layout_verb { TR_LAYOUT_KEEP, TR_LAYOUT_FREE, TR_LAYOUT_CUT };
+
+/* One slice and what becomes of it. */
+struct tr_layout_step {
+	enum tr_layout_verb verb;
+	char profile[64];
+	uint32_t start, size; /* placement */
+	char uuid[96];	      /* "" for one to be cut */
+	bool is_busy;	      /* somebody uses it, or it belongs to a stack */
+	char holder[160];     /* who; "" when nobody */
+	char why[256];	      /* "moves to 4; its place goes to 4g.40gb at 0" */
+};
+
+struct tr_layout_card {
+	uint32_t gpu_idx;
+	char name[96], uuid[96];
+	bool is_named; /* the layout says something of this card; else it stays as it is */
+	bool mig_before, mig_after;
+	uint32_t memory_slices, compute_slices; /* of the card */
+	size_t n_steps;
+	struct tr_layout_step steps[32]; /* all KEEP, then all FREE, then all CUT, each by start */
+	/* What no further slice could use, and the places where one could still be cut. */
+	uint32_t stranded_memory_before, stranded_compute_before;
+	uint32_t stranded_memory_after, stranded_compute_after;
+	uint32_t open_after;
+};
+
+/* The way from what is to what is asked for. */
+struct tr_layout_plan {
+	char label[128];
+	uint32_t n_freed, n_cut, n_mig; /* n_mig: cards whose MIG mode changes */
+	uint32_t n_evicted;		/* busy ones among the freed */
+	double seconds;			/* about, on hardware */
+	size_t n_cards;
+	struct tr_layout_card *cards;
+};
+
+/*
+ * Plans, touching nothing: slices that stay are not moved, busy ones stay unless they may be
+ * evicted, and of all ways the one that destroys least is taken. INVALID or NOT_FOUND for a file
+ * or label that this node cannot have, with FILE:LINE:COLUMN; BUSY when busy slices stand in the
+ * way: who holds them, and the nearest layout that fits. Free with tr_layout_plan_free.
+ */
+int tr_layout_plan(struct tr_node *node, const struct tr_layout_ask *ask,
+	struct tr_layout_plan **ret, struct tr_err *err);
+void tr_layout_plan_free(struct tr_layout_plan *plan);
+
+/* Plans, and does it. When a step fails, what was done is taken back; when even that fails, or the
+ * program is killed, tr_layout_resume goes forward or back. */
+int tr_layout_apply(struct tr_node *node, const struct tr_layout_ask *ask,
+	const struct tr_change *change, struct tr_err *err);
+/* Goes on with a change of layout that was cut off; with `abort`, goes back to what stood before
+ * it. NOT_FOUND when none is open. */
+int tr_layout_resume(
+	struct tr_node *node, bool abort, const struct tr_change *change, struct tr_err *err);
+/* Applies the layout that was last applied: slices do not survive a reboot. NOT_FOUND when none
+ * ever was. */
+int tr_layout_restore_last(
+	struct tr_node *node, const struct tr_change *change, struct tr_err *err);
+
+/* 0 when every card is as asked for; DIFFERS says which is not, and how. */
+int tr_layout_assert(struct tr_node *node, const struct tr_layout_ask *ask, struct tr_err *err);
+/* The same of MIG on or off alone. */
+int tr_layout_assert_mode(
+	struct tr_node *node, const struct tr_layout_ask *ask, struct tr_err *err);
+
+/* What stands now, as a layout file with one label (NULL: "current"): ours, with places, or
+ * (stock) nvidia-mig-parted's. *ret is malloc'd. */
+int tr_layout_export(
+	struct tr_node *node, const char *label, bool stock, char **ret, struct tr_err *err);
+/* The same, with cards named by UUID: what `restore` brings back place by place. */
+int tr_layout_checkpoint(struct tr_node *node, char **ret, struct tr_err *err);
+
+/* "a change of layout to 'all-balanced' is open: ..."; false when none is. */
+bool tr_layout_is_open(struct tr_node *node, char ret[256]);
+
 /* --- Virtual nodes ------------------------------------------------------------------------ */
 
 struct tr_virtual_gpu {

@@ -259,6 +259,8 @@ static int read_names(const struct tr_node *node, struct tr_card *card, struct t
 		TR_NVML(err, node->api, nvmlDeviceGetPciInfo_v3, (card->device, &pci)) < 0)
 		return tr_wrap(err, "GPU %u", card->idx);
 	snprintf(card->pci, sizeof(card->pci), "%.*s", (int)sizeof(pci.busId), pci.busId);
+	card->pci_id = pci.pciDeviceId;
+	card->pci_subsystem = pci.pciSubSystemId;
 	card->product = tr_facts_product_by_pci(pci.pciDeviceId >> 16);
 	if (!card->product)
 		card->product = tr_facts_product_by_name(card->name);

@@ -28,6 +28,7 @@ struct tr_card {
 	nvmlDevice_t device;
 	uint32_t idx;
 	char name[96], uuid[96], pci[32];
+	uint32_t pci_id, pci_subsystem; /* device << 16 | vendor */
 	bool has_memory;
 	uint64_t memory_bytes, memory_used_bytes;
 	bool has_mig_mode, mig_on, mig_pending;

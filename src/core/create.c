@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "core/journal.h"
 #include "core/tell.h"
 
 #include <stdio.h>
@@ -268,6 +269,7 @@ static int begin(struct tr_node *node, const struct tr_change *change, int *ret_
 
 	tr_tell_begin();
 	if (tr_node__lock(node, change, ret_lock, err) < 0 ||
+		tr_journal_check(node->store, node->name, err) < 0 ||
 		tr_scene_read(node, /* with_servers= */ true, ret_scene, err) < 0)
 		return -(int)err->code;
 	if (!tr_is_dry(change) && tr_cut_sweep(node, ret_scene, change, &changed, err) < 0)

@@ -3,8 +3,11 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/spawn.h"
 #include "core/cut.h"
+#include "core/journal.h"
 #include "core/tell.h"
+#include "sim/state/state.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -40,7 +43,7 @@ int tr_mig_busy(const struct tr_node *node, const struct tr_scene *scene,
 	return tr_buf_ok(ret, err);
 }
 
-static int is_busy(const struct tr_node *node, const struct tr_scene *scene,
+int tr_mig_check(const struct tr_node *node, const struct tr_scene *scene,
 	const struct tr_card *card, bool on, struct tr_err *err)
 {
 	const struct tr_server *whole;
@@ -65,6 +68,36 @@ static int is_busy(const struct tr_node *node, const struct tr_scene *scene,
 	return tr_hint(err, "stop it, then: tranche mig %s --gpu %u", on ? "on" : "off", card->idx);
 }
 
+/*
+ * What NVML does not offer. This card alone: nobody is on it, or the mode would not have been set,
+ * and its neighbours have nothing to do with it.
+ */
+static int reset_card(const struct tr_node *node, const struct tr_card *card, struct tr_err *err)
+{
+	TR_AUTO_STRV argv = { 0 };
+	TR_AUTO_BUF out = { 0 };
+	int status = 0;
+
+	if (node->is_virtual)
+		return tr_sim_reset(node->name, card->idx, err);
+	tr_strv_adds(&argv, "nvidia-smi", "--gpu-reset", "-i", NULL);
+	tr_strv_addf(&argv, "%u", card->idx);
+	if (tr_strv_ok(&argv, err) < 0 || tr_run(&argv, NULL, &out, NULL, &status, err) < 0)
+		return -(int)err->code;
+	if (status != 0)
+		return tr_fail(err, TR_E_DRIVER, "nvidia-smi --gpu-reset -i %u: %.300s", card->idx,
+			tr_buf_str(&out));
+	return 0;
+}
+
+static bool has_mode(const struct tr_node *node, const struct tr_card *card, bool on)
+{
+	unsigned current = 0, pending = 0;
+
+	return node->api->nvmlDeviceGetMigMode(card->device, &current, &pending) == NVML_SUCCESS &&
+	       current == (on ? NVML_DEVICE_MIG_ENABLE : NVML_DEVICE_MIG_DISABLE);
+}
+
 static int check_activation(const struct tr_node *node, const struct tr_card *card, bool on,
 	nvmlReturn_t activation, struct tr_err *err)
 {
@@ -83,6 +116,8 @@ static int check_activation(const struct tr_node *node, const struct tr_card *ca
 			"then: tranche mig %s --gpu %u",
 			card->idx, on ? "on" : "off", card->idx);
 	}
+	if (reset_card(node, card, err) == 0 && has_mode(node, card, on))
+		return 0;
 	tr_fail(err, TR_E_DRIVER, "GPU %u: MIG is set, and takes effect after a reset", card->idx);
 	return tr_hint(
 		err, "nvidia-smi --gpu-reset -i %u   (in a virtual machine: reboot)", card->idx);
@@ -96,7 +131,7 @@ int tr_mig_change(const struct tr_node *node, const struct tr_scene *scene,
 
 	if (!tr_card_can_slice(card, why))
 		return tr_fail(err, TR_E_UNSUPPORTED, "GPU %u: %s", card->idx, why);
-	if (is_busy(node, scene, card, on, err) < 0)
+	if (tr_mig_check(node, scene, card, on, err) < 0)
 		return -(int)err->code;
 	if (TR_NVML(err, node->api, nvmlDeviceSetMigMode,
 		    (card->device, on ? NVML_DEVICE_MIG_ENABLE : NVML_DEVICE_MIG_DISABLE,
@@ -129,7 +164,7 @@ static int change_one(struct tr_node *node, const struct tr_scene *scene,
 	tr_tell(change, on ? TR_STEP_MIG_ON : TR_STEP_MIG_OFF, NULL, tr_buf_str(&command),
 		"GPU %u (%s)", card->idx, card->name);
 	if (tr_is_dry(change))
-		return is_busy(node, scene, card, on, err);
+		return tr_mig_check(node, scene, card, on, err);
 	return tr_mig_change(node, scene, card, on, err);
 }
 
@@ -170,6 +205,7 @@ int tr_mig_set(
 
 	tr_tell_begin();
 	if (tr_node__lock(node, change, &lock, err) < 0 ||
+		tr_journal_check(node->store, node->name, err) < 0 ||
 		tr_scene_read(node, /* with_servers= */ true, &scene, err) < 0)
 		return -(int)err->code;
 	if (gpu >= 0 && tr_card_find(&scene.cards, (uint32_t)gpu, &card, err) < 0)

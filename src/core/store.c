@@ -5,12 +5,12 @@
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/paths.h"
+#include "core/store_priv.h"
 
-#include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { BUSY_MS = 5000, BUSY_TRIES = 100, SCHEMA = 1 };
+enum { BUSY_MS = 5000, BUSY_TRIES = 100, SCHEMA = 2 };
 
 static const char schema_sql[] =
 	"PRAGMA journal_mode = WAL;"
@@ -25,29 +25,34 @@ static const char schema_sql[] =
 	" node TEXT NOT NULL, name TEXT NOT NULL, file TEXT NOT NULL, text TEXT NOT NULL,"
 	" runtime TEXT NOT NULL,"
 	" PRIMARY KEY (node, name)) WITHOUT ROWID;"
-	"PRAGMA user_version = 1;"
+	/* Version 2: layouts (journal.h). Version 1 had none of it. */
+	"CREATE TABLE IF NOT EXISTS journal ("
+	" node TEXT PRIMARY KEY, label TEXT NOT NULL, before TEXT NOT NULL, after TEXT NOT NULL,"
+	" pid INTEGER NOT NULL) WITHOUT ROWID;"
+	"CREATE TABLE IF NOT EXISTS journal_step ("
+	" node TEXT NOT NULL, seq INTEGER NOT NULL, kind INTEGER NOT NULL,"
+	" gpu_uuid TEXT NOT NULL, start INTEGER NOT NULL, size INTEGER NOT NULL,"
+	" profile_id INTEGER NOT NULL, profile TEXT NOT NULL, stack TEXT NOT NULL,"
+	" model TEXT NOT NULL, replica INTEGER NOT NULL, state INTEGER NOT NULL,"
+	" PRIMARY KEY (node, seq)) WITHOUT ROWID;"
+	"CREATE TABLE IF NOT EXISTS layout ("
+	" node TEXT PRIMARY KEY, label TEXT NOT NULL, text TEXT NOT NULL) WITHOUT ROWID;"
+	"PRAGMA user_version = 2;"
 	"COMMIT;";
 
-struct tr_store {
-	sqlite3 *db; /* NULL while there is no file */
-	char path[PATH_MAX];
-};
-
-typedef sqlite3_stmt stmt;
-
-static void stmt_finish(stmt **statement)
+void tr_store__stmt_finish(sqlite3_stmt **statement)
 {
 	sqlite3_finalize(*statement);
 }
 
-static int sql_fail(struct tr_store *store, struct tr_err *err)
+int tr_store__fail(struct tr_store *store, struct tr_err *err)
 {
 	return tr_fail(err, TR_E_IO, "'%s': %s", store->path, sqlite3_errmsg(store->db));
 }
 
 static int schema_version(sqlite3 *db)
 {
-	TR_AUTO(stmt_finish) stmt *statement = NULL;
+	TR_AUTO_STMT *statement = NULL;
 
 	if (sqlite3_prepare_v2(db, "PRAGMA user_version", -1, &statement, NULL) != SQLITE_OK ||
 		sqlite3_step(statement) != SQLITE_ROW)
@@ -65,7 +70,7 @@ static int make_schema(struct tr_store *store, struct tr_err *err)
 		if (r == SQLITE_OK)
 			return 0;
 		if (r != SQLITE_BUSY || tries == BUSY_TRIES)
-			return sql_fail(store, err);
+			return tr_store__fail(store, err);
 		sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
 		tr_sleep_ms(&tr_clock_real, BUSY_MS / BUSY_TRIES);
 	}
@@ -82,7 +87,7 @@ static int open_db(struct tr_store *store, bool make, struct tr_err *err)
 		return 0;
 	if (sqlite3_open_v2(store->path, &store->db,
 		    SQLITE_OPEN_READWRITE | (make ? SQLITE_OPEN_CREATE : 0), NULL) != SQLITE_OK) {
-		sql_fail(store, err);
+		tr_store__fail(store, err);
 		sqlite3_close(store->db);
 		store->db = NULL;
 		return -(int)err->code;
@@ -90,7 +95,7 @@ static int open_db(struct tr_store *store, bool make, struct tr_err *err)
 	sqlite3_busy_timeout(store->db, BUSY_MS);
 	version = schema_version(store->db);
 	if (version < 0)
-		return sql_fail(store, err);
+		return tr_store__fail(store, err);
 	if (version > SCHEMA)
 		return tr_fail(err, TR_E_UNSUPPORTED,
 			"'%s' was written by a newer tranche (format %d, this one knows %d)",
@@ -98,8 +103,7 @@ static int open_db(struct tr_store *store, bool make, struct tr_err *err)
 	return version < SCHEMA ? make_schema(store, err) : 0;
 }
 
-/* 0, or 1 while there is no file: somebody else may have made it since the last look. */
-static int for_reading(struct tr_store *store, struct tr_err *err)
+int tr_store__for_reading(struct tr_store *store, struct tr_err *err)
 {
 	int r = open_db(store, /* make= */ false, err);
 
@@ -130,7 +134,7 @@ void tr_store_close(struct tr_store *store)
 	free(store);
 }
 
-static int for_writing(struct tr_store *store, struct tr_err *err)
+int tr_store__for_writing(struct tr_store *store, struct tr_err *err)
 {
 	char dir[PATH_MAX];
 
@@ -141,12 +145,8 @@ static int for_writing(struct tr_store *store, struct tr_err *err)
 	return open_db(store, /* make= */ true, err);
 }
 
-/*
- * One statement: `types` says what the arguments are, 's' a string, 'u' an unsigned number. The
- * strings are borrowed until the statement is done with.
- */
-static int prepare(struct tr_store *store, stmt **ret, struct tr_err *err, const char *sql,
-	const char *types, ...)
+int tr_store__prepare(struct tr_store *store, sqlite3_stmt **ret, struct tr_err *err,
+	const char *sql, const char *types, ...)
 {
 	bool ok = sqlite3_prepare_v2(store->db, sql, -1, ret, NULL) == SQLITE_OK;
 	va_list ap;
@@ -158,15 +158,15 @@ static int prepare(struct tr_store *store, stmt **ret, struct tr_err *err, const
 				      : sqlite3_bind_int64(*ret, i + 1, va_arg(ap, unsigned))) ==
 		     SQLITE_OK;
 	va_end(ap);
-	return ok ? 0 : sql_fail(store, err);
+	return ok ? 0 : tr_store__fail(store, err);
 }
 
-static int run(struct tr_store *store, stmt *statement, struct tr_err *err)
+int tr_store__run(struct tr_store *store, sqlite3_stmt *statement, struct tr_err *err)
 {
-	return sqlite3_step(statement) == SQLITE_DONE ? 0 : sql_fail(store, err);
+	return sqlite3_step(statement) == SQLITE_DONE ? 0 : tr_store__fail(store, err);
 }
 
-static void copy_text(stmt *statement, int column, char *ret, size_t size)
+void tr_store__copy_text(sqlite3_stmt *statement, int column, char *ret, size_t size)
 {
 	snprintf(ret, size, "%s", (const char *)sqlite3_column_text(statement, column));
 }
@@ -179,7 +179,7 @@ void tr_rows_done(struct tr_rows *rows)
 	*rows = (struct tr_rows){ 0 };
 }
 
-static int add_row(struct tr_rows *rows, stmt *s, struct tr_err *err)
+static int add_row(struct tr_rows *rows, sqlite3_stmt *s, struct tr_err *err)
 {
 	struct tr_row *more = realloc(rows->v, (rows->n + 1) * sizeof(*more));
 	struct tr_row *row;
@@ -193,18 +193,18 @@ static int add_row(struct tr_rows *rows, stmt *s, struct tr_err *err)
 		.profile_id = (uint32_t)sqlite3_column_int(s, 3),
 		.replica = (uint32_t)sqlite3_column_int(s, 7),
 		.is_cut = sqlite3_column_int(s, 8) != 0 };
-	copy_text(s, 0, row->gpu_uuid, sizeof(row->gpu_uuid));
-	copy_text(s, 4, row->profile, sizeof(row->profile));
-	copy_text(s, 5, row->stack, sizeof(row->stack));
-	copy_text(s, 6, row->model, sizeof(row->model));
+	tr_store__copy_text(s, 0, row->gpu_uuid, sizeof(row->gpu_uuid));
+	tr_store__copy_text(s, 4, row->profile, sizeof(row->profile));
+	tr_store__copy_text(s, 5, row->stack, sizeof(row->stack));
+	tr_store__copy_text(s, 6, row->model, sizeof(row->model));
 	return 0;
 }
 
 int tr_store_rows(struct tr_store *store, const char *node, struct tr_rows *ret, struct tr_err *err)
 {
-	TR_AUTO(stmt_finish) stmt *statement = NULL;
+	TR_AUTO_STMT *statement = NULL;
 	struct tr_rows rows = { 0 };
-	int step, r = for_reading(store, err);
+	int step, r = tr_store__for_reading(store, err);
 
 	if (r < 0)
 		return r;
@@ -212,7 +212,7 @@ int tr_store_rows(struct tr_store *store, const char *node, struct tr_rows *ret,
 		*ret = rows;
 		return 0;
 	}
-	if (prepare(store, &statement, err,
+	if (tr_store__prepare(store, &statement, err,
 		    "SELECT gpu_uuid, start, size, profile_id, profile, stack, model, replica, "
 		    "is_cut"
 		    " FROM slice WHERE node = ? ORDER BY gpu_uuid, start",
@@ -226,7 +226,7 @@ int tr_store_rows(struct tr_store *store, const char *node, struct tr_rows *ret,
 	}
 	if (step != SQLITE_DONE) {
 		tr_rows_done(&rows);
-		return sql_fail(store, err);
+		return tr_store__fail(store, err);
 	}
 	*ret = rows;
 	return 0;
@@ -235,33 +235,33 @@ int tr_store_rows(struct tr_store *store, const char *node, struct tr_rows *ret,
 static int put_row(
 	struct tr_store *store, const char *node, const struct tr_row *row, struct tr_err *err)
 {
-	TR_AUTO(stmt_finish) stmt *statement = NULL;
+	TR_AUTO_STMT *statement = NULL;
 
-	if (prepare(store, &statement, err,
+	if (tr_store__prepare(store, &statement, err,
 		    "INSERT OR REPLACE INTO slice (node, gpu_uuid, start, size, profile_id, "
 		    "profile,"
 		    " stack, model, replica, is_cut) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 		    "ssuuusssuu", node, row->gpu_uuid, row->start, row->size, row->profile_id,
 		    row->profile, row->stack, row->model, row->replica, (unsigned)row->is_cut) < 0)
 		return -(int)err->code;
-	return run(store, statement, err);
+	return tr_store__run(store, statement, err);
 }
 
 int tr_store_rows_put(struct tr_store *store, const char *node, const struct tr_row *rows, size_t n,
 	struct tr_err *err)
 {
-	int r = for_writing(store, err);
+	int r = tr_store__for_writing(store, err);
 
 	if (r < 0)
 		return r;
 	if (sqlite3_exec(store->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK)
-		return sql_fail(store, err);
+		return tr_store__fail(store, err);
 	for (size_t i = 0; i < n && r == 0; i++)
 		r = put_row(store, node, &rows[i], err);
 	if (r == 0 && sqlite3_exec(store->db, "COMMIT", NULL, NULL, NULL) == SQLITE_OK)
 		return 0;
 	if (r == 0)
-		r = sql_fail(store, err);
+		r = tr_store__fail(store, err);
 	sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
 	return r;
 }
@@ -269,16 +269,16 @@ int tr_store_rows_put(struct tr_store *store, const char *node, const struct tr_
 int tr_store_row_drop(struct tr_store *store, const char *node, const char *gpu_uuid,
 	uint32_t start, struct tr_err *err)
 {
-	TR_AUTO(stmt_finish) stmt *statement = NULL;
-	int r = for_reading(store, err);
+	TR_AUTO_STMT *statement = NULL;
+	int r = tr_store__for_reading(store, err);
 
 	if (r != 0)
 		return r < 0 ? r : 0;
-	if (prepare(store, &statement, err,
+	if (tr_store__prepare(store, &statement, err,
 		    "DELETE FROM slice WHERE node = ? AND gpu_uuid = ? AND start = ?", "ssu", node,
 		    gpu_uuid, start) < 0)
 		return -(int)err->code;
-	return run(store, statement, err);
+	return tr_store__run(store, statement, err);
 }
 
 /* --- Stacks --- */
@@ -294,19 +294,19 @@ void tr_applied_done(struct tr_applied *applied)
 int tr_store_stack_put(struct tr_store *store, const char *node, const char *name,
 	const struct tr_applied *applied, struct tr_err *err)
 {
-	TR_AUTO(stmt_finish) stmt *statement = NULL;
+	TR_AUTO_STMT *statement = NULL;
 
-	if (for_writing(store, err) < 0)
+	if (tr_store__for_writing(store, err) < 0)
 		return -(int)err->code;
-	if (prepare(store, &statement, err,
+	if (tr_store__prepare(store, &statement, err,
 		    "INSERT OR REPLACE INTO stack (node, name, file, text, runtime)"
 		    " VALUES (?, ?, ?, ?, ?)",
 		    "sssss", node, name, applied->file, applied->text, applied->runtime) < 0)
 		return -(int)err->code;
-	return run(store, statement, err);
+	return tr_store__run(store, statement, err);
 }
 
-static int copy_column(stmt *statement, int column, char **ret)
+static int copy_column(sqlite3_stmt *statement, int column, char **ret)
 {
 	*ret = strdup((const char *)sqlite3_column_text(statement, column));
 	return *ret ? 0 : -1;
@@ -315,14 +315,14 @@ static int copy_column(stmt *statement, int column, char **ret)
 int tr_store_stack_get(struct tr_store *store, const char *node, const char *name,
 	struct tr_applied *ret, struct tr_err *err)
 {
-	TR_AUTO(stmt_finish) stmt *statement = NULL;
+	TR_AUTO_STMT *statement = NULL;
 	TR_AUTO(tr_applied_done) struct tr_applied applied = { 0 };
-	int step = SQLITE_DONE, r = for_reading(store, err);
+	int step = SQLITE_DONE, r = tr_store__for_reading(store, err);
 
 	if (r < 0)
 		return r;
 	if (r == 0) {
-		if (prepare(store, &statement, err,
+		if (tr_store__prepare(store, &statement, err,
 			    "SELECT file, text, runtime FROM stack WHERE node = ? AND name = ?",
 			    "ss", node, name) < 0)
 			return -(int)err->code;
@@ -332,7 +332,7 @@ int tr_store_stack_get(struct tr_store *store, const char *node, const char *nam
 		return tr_fail(
 			err, TR_E_NOT_FOUND, "there is no stack '%s' on node '%s'", name, node);
 	if (step != SQLITE_ROW)
-		return sql_fail(store, err);
+		return tr_store__fail(store, err);
 	if (copy_column(statement, 0, &applied.file) < 0 ||
 		copy_column(statement, 1, &applied.text) < 0 ||
 		copy_column(statement, 2, &applied.runtime) < 0)
@@ -345,47 +345,48 @@ int tr_store_stack_get(struct tr_store *store, const char *node, const char *nam
 int tr_store_stack_drop(
 	struct tr_store *store, const char *node, const char *name, struct tr_err *err)
 {
-	TR_AUTO(stmt_finish) stmt *statement = NULL;
-	int r = for_reading(store, err);
+	TR_AUTO_STMT *statement = NULL;
+	int r = tr_store__for_reading(store, err);
 
 	if (r != 0)
 		return r < 0 ? r : 0;
-	if (prepare(store, &statement, err, "DELETE FROM stack WHERE node = ? AND name = ?", "ss",
-		    node, name) < 0)
+	if (tr_store__prepare(store, &statement, err,
+		    "DELETE FROM stack WHERE node = ? AND name = ?", "ss", node, name) < 0)
 		return -(int)err->code;
-	return run(store, statement, err);
+	return tr_store__run(store, statement, err);
 }
 
 int tr_store_stacks(
 	struct tr_store *store, const char *node, struct tr_strv *ret, struct tr_err *err)
 {
-	TR_AUTO(stmt_finish) stmt *statement = NULL;
-	int step, r = for_reading(store, err);
+	TR_AUTO_STMT *statement = NULL;
+	int step, r = tr_store__for_reading(store, err);
 
 	if (r != 0)
 		return r < 0 ? r : 0;
-	if (prepare(store, &statement, err, "SELECT name FROM stack WHERE node = ? ORDER BY name",
-		    "s", node) < 0)
+	if (tr_store__prepare(store, &statement, err,
+		    "SELECT name FROM stack WHERE node = ? ORDER BY name", "s", node) < 0)
 		return -(int)err->code;
 	while ((step = sqlite3_step(statement)) == SQLITE_ROW)
 		tr_strv_add(ret, (const char *)sqlite3_column_text(statement, 0));
-	return step == SQLITE_DONE ? tr_strv_ok(ret, err) : sql_fail(store, err);
+	return step == SQLITE_DONE ? tr_strv_ok(ret, err) : tr_store__fail(store, err);
 }
 
 int tr_store_node_drop(struct tr_store *store, const char *node, struct tr_err *err)
 {
 	static const char *const sql[] = { "DELETE FROM slice WHERE node = ?",
-		"DELETE FROM stack WHERE node = ?" };
+		"DELETE FROM stack WHERE node = ?", "DELETE FROM journal WHERE node = ?",
+		"DELETE FROM journal_step WHERE node = ?", "DELETE FROM layout WHERE node = ?" };
 
-	int r = for_reading(store, err);
+	int r = tr_store__for_reading(store, err);
 
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < TR_COUNT(sql) && r == 0; i++) {
-		TR_AUTO(stmt_finish) stmt *statement = NULL;
+		TR_AUTO_STMT *statement = NULL;
 
-		if (prepare(store, &statement, err, sql[i], "s", node) < 0 ||
-			run(store, statement, err) < 0)
+		if (tr_store__prepare(store, &statement, err, sql[i], "s", node) < 0 ||
+			tr_store__run(store, statement, err) < 0)
 			return -(int)err->code;
 	}
 	return 0;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What cannot be read back from the machine: what was asked for (stacks, as their files stood), and
- * a row for each slice that we cut, written before it is cut. SQLite, tr_state_dir()/tranche.db.
+ * a row for each slice that we cut, written before it is cut; layouts (journal.h). SQLite,
+ * tr_state_dir()/tranche.db.
  *
  * The file is made by the first change; until then there is nothing in it. Readers take no lock
  * but SQLite's; writers hold the node's (tr_node__lock).
@@ -66,5 +67,5 @@ int tr_store_stack_drop(
 int tr_store_stacks(
 	struct tr_store *store, const char *node, struct tr_strv *ret, struct tr_err *err);
 
-/* Forgets a node: its rows and its stacks. */
+/* Forgets a node: its rows, stacks, journal and layout. */
 int tr_store_node_drop(struct tr_store *store, const char *node, struct tr_err *err);

@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/paths.h"
+#include "core/journal.h"
 #include "core/mig.h"
 #include "core/tell.h"
 #include "sim/state/state.h"
@@ -222,6 +223,7 @@ int tr_up(struct tr_node *node, const char *file, const char *name, const struct
 	tr_tell_begin();
 	if (tr_stack_open(file, name, &stack, err) < 0 ||
 		tr_node__lock(node, change, &lock, err) < 0 ||
+		tr_journal_check(node->store, node->name, err) < 0 ||
 		tr_stack_runtime(node, change, stack->name, &runtime, err) < 0 ||
 		tr_stack_run_init(&run, node, change, stack->name, stack, runtime, err) < 0)
 		return -(int)err->code;

@@ -6,6 +6,7 @@
 #include "base/near.h"
 #include "layout/layout_priv.h"
 
+#include <stdio.h>
 #include <string.h>
 
 void tr_layout_free(struct tr_layout_file *layout)
@@ -28,6 +29,17 @@ void tr_layout_free(struct tr_layout_file *layout)
 	free(layout);
 }
 
+static int fail_nowhere(struct tr_err *err, const char *fmt, va_list ap)
+	__attribute__((format(printf, 2, 0)));
+
+static int fail_nowhere(struct tr_err *err, const char *fmt, va_list ap)
+{
+	char words[1024];
+
+	vsnprintf(words, sizeof(words), fmt, ap);
+	return tr_fail(err, TR_E_INVALID, "%s", words);
+}
+
 int tr_layout_fail(const struct tr_layout_file *layout, struct tr_where at, struct tr_err *err,
 	const char *fmt, ...)
 {
@@ -35,7 +47,10 @@ int tr_layout_fail(const struct tr_layout_file *layout, struct tr_where at, stru
 	int r;
 
 	va_start(ap, fmt);
-	r = tr_yaml_vfail(layout->file, at, NULL, err, fmt, ap);
+	if (at.line)
+		r = tr_yaml_vfail(layout->file, at, NULL, err, fmt, ap);
+	else
+		r = fail_nowhere(err, fmt, ap);
 	va_end(ap);
 	return r;
 }
@@ -56,7 +71,17 @@ static void *grow(void *array, size_t n, size_t size)
 	return more;
 }
 
-struct tr_layout_slice *tr_layout__add_slice(struct tr_layout_spec *spec)
+struct tr_layout_spec *tr_layout_add_spec(struct tr_layout_label *label)
+{
+	struct tr_layout_spec *more = grow(label->specs, label->n_specs, sizeof(*more));
+
+	if (!more)
+		return NULL;
+	label->specs = more;
+	return &more[label->n_specs++];
+}
+
+struct tr_layout_slice *tr_layout_add_slice(struct tr_layout_spec *spec)
 {
 	struct tr_layout_slice *more = grow(spec->slices, spec->n_slices, sizeof(*more));
 
@@ -66,7 +91,7 @@ struct tr_layout_slice *tr_layout__add_slice(struct tr_layout_spec *spec)
 	return &more[spec->n_slices++];
 }
 
-struct tr_layout_gpu *tr_layout__add_gpu(struct tr_layout_spec *spec)
+struct tr_layout_gpu *tr_layout_add_gpu(struct tr_layout_spec *spec)
 {
 	struct tr_layout_gpu *more = grow(spec->gpus, spec->n_gpus, sizeof(*more));
 
@@ -76,7 +101,7 @@ struct tr_layout_gpu *tr_layout__add_gpu(struct tr_layout_spec *spec)
 	return &more[spec->n_gpus++];
 }
 
-struct tr_layout_filter *tr_layout__add_filter(struct tr_layout_spec *spec)
+struct tr_layout_filter *tr_layout_add_filter(struct tr_layout_spec *spec)
 {
 	struct tr_layout_filter *more = grow(spec->filters, spec->n_filters, sizeof(*more));
 
@@ -84,6 +109,22 @@ struct tr_layout_filter *tr_layout__add_filter(struct tr_layout_spec *spec)
 		return NULL;
 	spec->filters = more;
 	return &more[spec->n_filters++];
+}
+
+int tr_layout_new(
+	const char *file, const char *label, struct tr_layout_file **ret, struct tr_err *err)
+{
+	TR_AUTO(tr_layout_freep) struct tr_layout_file *layout = calloc(1, sizeof(*layout));
+
+	if (!layout || !(layout->file = strdup(file)) ||
+		!(layout->labels = calloc(1, sizeof(*layout->labels))))
+		return tr_fail(err, TR_E_NO_MEMORY, "make a layout: out of memory");
+	layout->n_labels = 1;
+	layout->labels[0].name = strdup(label);
+	if (!layout->labels[0].name)
+		return tr_fail(err, TR_E_NO_MEMORY, "make a layout: out of memory");
+	*ret = TR_TAKE(layout);
+	return 0;
 }
 
 /* --- What both formats need --- */

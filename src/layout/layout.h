@@ -81,6 +81,15 @@ int tr_layout_parse(const char *file, const char *text, size_t len, struct tr_la
 void tr_layout_free(struct tr_layout_file *layout);
 TR_DEFINE_FREEP(struct tr_layout_file, tr_layout_free)
 
+/* A file with one label and nothing in it, to be filled; `file` stands in complaints. */
+int tr_layout_new(
+	const char *file, const char *label, struct tr_layout_file **ret, struct tr_err *err);
+/* Each grows an array; NULL when memory is out. */
+struct tr_layout_spec *tr_layout_add_spec(struct tr_layout_label *label);
+struct tr_layout_slice *tr_layout_add_slice(struct tr_layout_spec *spec);
+struct tr_layout_gpu *tr_layout_add_gpu(struct tr_layout_spec *spec);
+struct tr_layout_filter *tr_layout_add_filter(struct tr_layout_spec *spec);
+
 /* The labels that nvidia-mig-parted ships (all-disabled, all-balanced, all-1g.18gb,
  * all-1g.18gb.me), made from the facts of every card that we know. */
 int tr_layout_shipped(struct tr_layout_file **ret, struct tr_err *err);
@@ -89,7 +98,7 @@ int tr_layout_shipped(struct tr_layout_file **ret, struct tr_err *err);
 int tr_layout_find(const struct tr_layout_file *layout, const char *label,
 	const struct tr_layout_label **ret, struct tr_err *err);
 
-/* INVALID, "FILE:LINE:COLUMN: ..." */
+/* INVALID, "FILE:LINE:COLUMN: ..."; without a place where line is 0, as in labels made by us. */
 int tr_layout_fail(const struct tr_layout_file *layout, struct tr_where at, struct tr_err *err,
 	const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 

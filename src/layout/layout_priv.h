@@ -25,8 +25,3 @@ int tr_layout__no_memory(const struct tr_layout_file *layout, struct tr_err *err
 /* Plain text that YAML 1.1 takes for a whole number / a truth value; false when it is none. */
 bool tr_layout__number(const struct tr_yaml *value, uint32_t max, uint32_t *ret);
 bool tr_layout__truth(const struct tr_yaml *value, bool *ret);
-
-/* Both grow an array; NULL when memory is out. */
-struct tr_layout_slice *tr_layout__add_slice(struct tr_layout_spec *spec);
-struct tr_layout_gpu *tr_layout__add_gpu(struct tr_layout_spec *spec);
-struct tr_layout_filter *tr_layout__add_filter(struct tr_layout_spec *spec);

@@ -38,7 +38,7 @@ static int read_slice(const struct tr_layout_file *layout, const struct tr_yaml 
 	else if (!tr_layout_profile(name, slice.profile, &why))
 		return tr_layout_fail(layout, value->at, err, "slice '%s': %s; %s",
 			TR_SHOWN(value->text), why, slices_allowed);
-	to = tr_layout__add_slice(spec);
+	to = tr_layout_add_slice(spec);
 	if (!to)
 		return tr_layout__no_memory(layout, err);
 	*to = slice;
@@ -73,7 +73,7 @@ static int read_gpu(const struct tr_layout_file *layout, const struct tr_yaml *v
 		return tr_layout_fail(layout, value->at, err,
 			"'%s' is no card; allowed: an index, as 0, or a UUID, as GPU-...",
 			TR_SHOWN(value->kind == TR_YAML_TEXT ? value->text : "..."));
-	to = tr_layout__add_gpu(spec);
+	to = tr_layout_add_gpu(spec);
 	if (!to)
 		return tr_layout__no_memory(layout, err);
 	*to = gpu;
@@ -117,7 +117,7 @@ static int read_product(const struct tr_layout_file *layout, const struct tr_yam
 		if (value->kind != TR_YAML_TEXT || (strcmp(value->text, p->key) != 0 &&
 							   strcmp(value->text, p->model->key) != 0))
 			continue;
-		filter = tr_layout__add_filter(spec);
+		filter = tr_layout_add_filter(spec);
 		if (!filter)
 			return tr_layout__no_memory(layout, err);
 		filter->id = p->pci_device_id << 16 | 0x10de;

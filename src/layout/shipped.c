@@ -40,18 +40,16 @@ static struct tr_layout_spec *add_spec(
 
 	if (!label)
 		return NULL;
-	spec = reallocarray(label->specs, label->n_specs + 1, sizeof(*spec));
+	spec = tr_layout_add_spec(label);
 	if (!spec)
 		return NULL;
-	label->specs = spec;
-	spec = &label->specs[label->n_specs++];
-	*spec = (struct tr_layout_spec){ .is_all = true, .mig_on = true };
+	spec->is_all = spec->mig_on = true;
 	for (size_t i = 0; model && i < n; i++) {
 		struct tr_layout_filter *filter;
 
 		if (products[i].model != model)
 			continue;
-		filter = tr_layout__add_filter(spec);
+		filter = tr_layout_add_filter(spec);
 		if (!filter)
 			return NULL;
 		filter->id = products[i].pci_device_id << 16 | 0x10de;
@@ -61,7 +59,7 @@ static struct tr_layout_spec *add_spec(
 
 static bool add_slices(struct tr_layout_spec *spec, const char *profile, uint32_t count)
 {
-	struct tr_layout_slice *slice = tr_layout__add_slice(spec);
+	struct tr_layout_slice *slice = tr_layout_add_slice(spec);
 
 	if (!slice)
 		return false;

@@ -48,7 +48,7 @@ static int read_filter(const struct tr_layout_file *layout, const struct tr_yaml
 						 strlen(value->text + len + 1), &filter.subsystem)))
 		return tr_layout_fail(layout, value->at, err, "device filter '%s'; %s",
 			TR_SHOWN(value->text), allowed);
-	to = tr_layout__add_filter(spec);
+	to = tr_layout_add_filter(spec);
 	if (!to)
 		return tr_layout__no_memory(layout, err);
 	*to = filter;
@@ -92,7 +92,7 @@ static int read_devices(const struct tr_layout_file *layout, const struct tr_yam
 		if (!tr_layout__number(item, 1023, &idx))
 			return tr_layout_fail(layout, item->at, err, "'%s' is no index; %s",
 				TR_SHOWN(item->kind == TR_YAML_TEXT ? item->text : "..."), allowed);
-		gpu = tr_layout__add_gpu(spec);
+		gpu = tr_layout_add_gpu(spec);
 		if (!gpu)
 			return tr_layout__no_memory(layout, err);
 		gpu->idx = idx;
@@ -116,7 +116,7 @@ static int read_slice(const struct tr_layout_file *layout, const struct tr_yaml 
 			"'%s' is no count of '%s'; allowed: 0 to %d, without quotes",
 			TR_SHOWN(value->kind == TR_YAML_TEXT ? value->text : "..."),
 			TR_SHOWN(value->key), TR_LAYOUT_MAX_COUNT);
-	to = tr_layout__add_slice(spec);
+	to = tr_layout_add_slice(spec);
 	if (!to)
 		return tr_layout__no_memory(layout, err);
 	*to = slice;

@@ -436,13 +436,14 @@ static int in_the_way(const struct tr_recut_card *card, const struct tr_recut_wa
 			continue;
 		tr_buf_addf(&who, "%s%s at %u:%u (%s)", who.len ? ", " : "", name_of(step),
 			card->idx, step->start, step->held->holder);
-		tr_buf_addf(&names, " --evict %u:%u", card->idx, step->start);
+		tr_buf_addf(&names, "%s%u:%u", names.len ? "," : "", card->idx, step->start);
 	}
 	tr_recut_find(card, wants, n_wants, TR_RECUT_DROP, &plan);
 	say_layout(&plan, &nearest);
 	tr_fail(err, TR_E_BUSY, "GPU %u: in the way: %s; the nearest that leaves that alone: %s",
 		card->idx, tr_buf_str(&who), tr_buf_str(&nearest));
-	return tr_hint(err, "stop what uses it, or: tranche apply ...%s", tr_buf_str(&names));
+	return tr_hint(
+		err, "stop what uses it, or: tranche apply ... --evict %s", tr_buf_str(&names));
 }
 
 int tr_recut_plan(const struct tr_recut_card *card, const struct tr_recut_want *wants,

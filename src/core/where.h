@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where a process belongs: the container and the systemd unit that its cgroup names.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* From the text of /proc/PID/cgroup: "container 3f1c2d4e5a6b, unit app.service"; "" for neither. */
+void tr_where_of_cgroup(const char *text, char *ret, size_t size);
+/* The same of a process; "" when it is gone or may not be read. */
+void tr_where_of_pid(int32_t pid, char *ret, size_t size);
