@@ -22,6 +22,7 @@ enum tr_cmd_group {
 	TR_GROUP_MODELS,
 	TR_GROUP_LOOK,
 	TR_GROUP_SLICES,
+	TR_GROUP_LAYOUTS,
 	TR_GROUP_VIRTUAL,
 	TR_GROUP_OTHER,
 	TR_GROUP_HIDDEN, /* works, is not shown, needs no man page */
@@ -82,18 +83,24 @@ extern const struct tr_opt tr_common_opts[];
 /* Runs the command that the words name, and reports; returns the exit status. */
 int tr_cli_main(const struct tr_cmd *const *cmds, char **argv);
 
+extern const struct tr_cmd tr_cmd_apply;
+extern const struct tr_cmd tr_cmd_assert;
+extern const struct tr_cmd tr_cmd_checkpoint;
 extern const struct tr_cmd tr_cmd_completion;
 extern const struct tr_cmd tr_cmd_cost;
 extern const struct tr_cmd tr_cmd_create;
 extern const struct tr_cmd tr_cmd_destroy;
 extern const struct tr_cmd tr_cmd_down;
+extern const struct tr_cmd tr_cmd_export;
 extern const struct tr_cmd tr_cmd_gpus;
 extern const struct tr_cmd tr_cmd_help;
 extern const struct tr_cmd tr_cmd_logs;
 extern const struct tr_cmd tr_cmd_mig;
+extern const struct tr_cmd tr_cmd_plan;
 extern const struct tr_cmd tr_cmd_profiles;
 extern const struct tr_cmd tr_cmd_ps;
 extern const struct tr_cmd tr_cmd_restart;
+extern const struct tr_cmd tr_cmd_restore;
 extern const struct tr_cmd tr_cmd_slices;
 extern const struct tr_cmd tr_cmd_smi;
 extern const struct tr_cmd tr_cmd_status;

@@ -65,7 +65,7 @@ static int run(const struct tr_call *call, struct tr_err *err)
 
 	if (o->all && (call->n_args || o->name || o->file))
 		return tr_fail(err, TR_E_INVALID, "'--all' takes every stack: name none with it");
-	if (tr_node_open(call->common->node, &node, err) < 0 ||
+	if (tr_show_node_open(call, &node, err) < 0 ||
 		(!o->all && find_name(call, node, &name, err) < 0) ||
 		tr_talk_begin(&talk, call, node, &change, err) < 0)
 		return -(int)err->code;

@@ -100,7 +100,7 @@ static int run(const struct tr_call *call, struct tr_err *err)
 	TR_AUTO(tr_node_closep) struct tr_node *node = NULL;
 	TR_AUTO(tr_gpus_freep) struct tr_gpus *gpus = NULL;
 
-	if (tr_node_open(call->common->node, &node, err) < 0 || tr_gpus_get(node, &gpus, err) < 0)
+	if (tr_show_node_open(call, &node, err) < 0 || tr_gpus_get(node, &gpus, err) < 0)
 		return -(int)err->code;
 	return call->common->json ? show_json(node, gpus, err) : show(node, gpus, err);
 }

@@ -24,7 +24,7 @@ static int run(const struct tr_call *call, struct tr_err *err)
 	TR_AUTO(tr_node_closep) struct tr_node *node = NULL;
 	const struct opts *o = call->opts;
 
-	if (tr_node_open(call->common->node, &node, err) < 0)
+	if (tr_show_node_open(call, &node, err) < 0)
 		return -(int)err->code;
 	/* The log goes to the descriptor itself, behind whatever stdio still holds. */
 	fflush(stdout);

@@ -144,7 +144,7 @@ static int run(const struct tr_call *call, struct tr_err *err)
 	TR_AUTO(tr_node_closep) struct tr_node *node = NULL;
 	TR_AUTO(tr_profiles_freep) struct tr_profiles *profiles = NULL;
 
-	if (tr_node_open(call->common->node, &node, err) < 0 ||
+	if (tr_show_node_open(call, &node, err) < 0 ||
 		tr_profiles_get(node, call->common->gpu, &profiles, err) < 0)
 		return -(int)err->code;
 	return call->common->json ? show_json(node, profiles, err) : show(node, profiles, err);

@@ -22,7 +22,7 @@ static int run(const struct tr_call *call, struct tr_err *err)
 	TR_AUTO(tr_replicas_freep) struct tr_replicas *replicas = NULL;
 	const char *stack = call->n_args ? call->args[0] : NULL;
 
-	if (tr_node_open(call->common->node, &node, err) < 0 ||
+	if (tr_show_node_open(call, &node, err) < 0 ||
 		tr_replicas_get(node, stack, &replicas, err) < 0)
 		return -(int)err->code;
 	if (stack && replicas->n == 0)

@@ -10,7 +10,7 @@ static int run(const struct tr_call *call, struct tr_err *err)
 	TR_AUTO_TALK talk = { 0 };
 	struct tr_change change;
 
-	if (tr_node_open(call->common->node, &node, err) < 0 ||
+	if (tr_show_node_open(call, &node, err) < 0 ||
 		tr_talk_begin(&talk, call, node, &change, err) < 0 ||
 		tr_restart(node, call->args[0], &change, err) < 0)
 		return -(int)err->code;

@@ -36,8 +36,7 @@ static int run(const struct tr_call *call, struct tr_err *err)
 	const struct opts *o = call->opts;
 	struct tr_slices view;
 
-	if (tr_node_open(call->common->node, &node, err) < 0 ||
-		tr_slices_get(node, &slices, err) < 0)
+	if (tr_show_node_open(call, &node, err) < 0 || tr_slices_get(node, &slices, err) < 0)
 		return -(int)err->code;
 	view = (struct tr_slices){ keep_card(slices, call->common->gpu), slices->v };
 	if (call->common->json)

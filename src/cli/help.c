@@ -9,6 +9,7 @@ static const char *const group_heads[] = {
 	[TR_GROUP_MODELS] = "Models",
 	[TR_GROUP_LOOK] = "What is there",
 	[TR_GROUP_SLICES] = "Slices",
+	[TR_GROUP_LAYOUTS] = "Layouts",
 	[TR_GROUP_VIRTUAL] = "Virtual nodes",
 	[TR_GROUP_OTHER] = "Other",
 };

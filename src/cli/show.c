@@ -5,6 +5,20 @@
 
 #include <string.h>
 
+int tr_show_node_open(const struct tr_call *call, struct tr_node **ret, struct tr_err *err)
+{
+	char words[256];
+
+	if (tr_node_open(call->common->node, ret, err) < 0)
+		return -(int)err->code;
+	if (tr_layout_is_open(*ret, words))
+		fprintf(stderr,
+			"tranche: %s\n  try: tranche apply --resume\n  try: tranche apply "
+			"--abort\n",
+			words);
+	return 0;
+}
+
 void tr_show_node(const struct tr_node *node, FILE *out)
 {
 	uint32_t scale = tr_node_scale(node);

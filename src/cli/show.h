@@ -18,6 +18,10 @@ TR_DEFINE_FREEP(struct tr_virtuals, tr_virtuals_free)
 TR_DEFINE_FREEP(struct tr_virtual_faults, tr_virtual_faults_free)
 TR_DEFINE_FREEP(struct tr_virtual_trace, tr_virtual_trace_free)
 
+/* Opens the node that a call names. A change of layout that was cut off is said on stderr. */
+struct tr_call;
+int tr_show_node_open(const struct tr_call *call, struct tr_node **ret, struct tr_err *err);
+
 /* "virtual node 'demo', driver 580.159.04" and what its scale means; nothing on hardware. */
 void tr_show_node(const struct tr_node *node, FILE *out);
 /* "virtual", "node", "driver", "scale" of the top object; NULL node: virtual without a name. */
