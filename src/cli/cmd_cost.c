@@ -372,7 +372,7 @@ static int run(const struct tr_call *call, struct tr_err *err)
 	TR_AUTO(tr_costs_freep) struct tr_costs *costs = NULL;
 	struct tr_cost_ask ask;
 
-	if (read_ask(call, &ask, err) < 0 || tr_node_open(call->common->node, &node, err) < 0 ||
+	if (read_ask(call, &ask, err) < 0 || tr_show_node_open(call, &node, err) < 0 ||
 		tr_costs_get(node, &ask, &costs, err) < 0)
 		return -(int)err->code;
 	if (call->common->json)

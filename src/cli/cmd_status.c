@@ -219,8 +219,7 @@ static int run(const struct tr_call *call, struct tr_err *err)
 	TR_AUTO(tr_node_closep) struct tr_node *node = NULL;
 	TR_AUTO(tr_status_freep) struct tr_status *status = NULL;
 
-	if (tr_node_open(call->common->node, &node, err) < 0 ||
-		tr_status_get(node, &status, err) < 0)
+	if (tr_show_node_open(call, &node, err) < 0 || tr_status_get(node, &status, err) < 0)
 		return -(int)err->code;
 	if (call->common->json)
 		return show_json(node, status, err);

@@ -43,7 +43,7 @@ after  |4g.40gb                            |2g.20gb          |1g.10gb |        |
 1/1g.18gb:3 1/3g.71gb:4" ]
 	tranche assert all-balanced
 	run --separate-stderr tranche assert all-1g.18gb
-	[ "$status" -eq 1 ]
+	[ "$status" -eq 14 ]
 	[[ $stderr == *"GPU 0: no entry of 'all-1g.18gb' names it"* ]]
 	tranche apply all-1g.18gb.me 2>/dev/null
 	[ "$(places)" = "0/2g.20gb:0 0/1g.10gb:2 0/1g.10gb:3 0/3g.40gb:4 1/1g.18gb+me:6" ] || {
