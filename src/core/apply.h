@@ -24,7 +24,8 @@ int tr_stack_look(struct tr_node *node, const struct tr_change *change, struct t
 	struct tr_err *err);
 
 /* A stack as the store holds it, and the runtime that it was applied with. NOT_FOUND. The stack is
- * the caller's (tr_stack_free). */
+ * the caller's (tr_stack_free). ret_runtime NULL: nobody asks whether it can be used, which takes a
+ * program's start. */
 int tr_stack_applied(struct tr_node *node, const char *name, struct tr_stack **ret_stack,
 	const struct tr_runtime **ret_runtime, struct tr_err *err);
 

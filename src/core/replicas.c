@@ -129,12 +129,12 @@ static int put_all(struct tr_node *node, const struct tr_scene *scene, const cha
 		return -(int)err->code;
 	for (size_t i = 0; i < names.n; i++) {
 		TR_AUTO(tr_stack_freep) struct tr_stack *stack = NULL;
-		const struct tr_runtime *runtime;
 		struct tr_err ignored;
 
 		/* A stored text that is no stack to this version still has its servers, below. */
 		if ((only && strcmp(only, names.v[i]) != 0) ||
-			tr_stack_applied(node, names.v[i], &stack, &runtime, &ignored) < 0)
+			tr_stack_applied(
+				node, names.v[i], &stack, /* ret_runtime= */ NULL, &ignored) < 0)
 			continue;
 		if (put_asked(node, scene, names.v[i], stack, seen, ret, err) < 0)
 			return -(int)err->code;

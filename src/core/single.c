@@ -202,8 +202,7 @@ int tr_logs(struct tr_node *node, const char *which, uint32_t n_lines, bool foll
 		tr_hint(err, "tranche up   starts it");
 		return logs_of_gone(node, which, n_lines, err);
 	}
-	if (tr_runtime_pick(replica->runtime, &runtime, err) < 0)
-		return -(int)err->code;
+	runtime = tr_runtime_named(replica->runtime);
 	return runtime->logs(replica->server, n_lines, follow, stop_flag, err);
 }
 
@@ -225,10 +224,10 @@ static int stop_matched(
 		tr_tell(change, TR_STEP_STOP, who, NULL, "to start it again");
 		if (tr_is_dry(change))
 			continue;
-		if (tr_runtime_pick(replica->runtime, &runtime, err) < 0 ||
-			runtime->stop(replica->server,
-				change && change->grace_ms > 0 ? change->grace_ms : 10000, NULL,
-				err) < 0)
+		runtime = tr_runtime_named(replica->runtime);
+		if (runtime->stop(replica->server,
+			    change && change->grace_ms > 0 ? change->grace_ms : 10000, NULL,
+			    err) < 0)
 			return tr_wrap(err, "stop %s", who);
 	}
 	return 0;

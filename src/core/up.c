@@ -74,7 +74,7 @@ static int parse_applied(const struct tr_applied *applied, const char *name,
 
 	if (tr_stack_parse(applied->file, applied->text, strlen(applied->text), &stack, err) < 0 ||
 		tr_stack_rename(stack, name, err) < 0 ||
-		tr_runtime_pick(applied->runtime, ret_runtime, err) < 0)
+		(ret_runtime && tr_runtime_pick(applied->runtime, ret_runtime, err) < 0))
 		return tr_wrap(err, "stack '%s'", name);
 	*ret_stack = TR_TAKE(stack);
 	return 0;

@@ -45,19 +45,27 @@ int tr_run__add_server(struct tr_servers *list, struct tr_server *server, struct
 	return 0;
 }
 
+const struct tr_runtime *tr_runtime_named(const char *name)
+{
+	for (size_t i = 0; i < TR_COUNT(runtimes); i++)
+		if (strcmp(name, runtimes[i]->name) == 0)
+			return runtimes[i];
+	return NULL;
+}
+
 static int pick_by_name(const char *name, const struct tr_runtime **ret, struct tr_err *err)
 {
+	const struct tr_runtime *runtime = tr_runtime_named(name);
 	TR_AUTO_BUF known = { 0 };
 
-	for (size_t i = 0; i < TR_COUNT(runtimes); i++) {
-		if (strcmp(name, runtimes[i]->name) == 0) {
-			if (runtimes[i]->check(err) < 0)
-				return -(int)err->code;
-			*ret = runtimes[i];
-			return 0;
-		}
-		tr_buf_addf(&known, "%s%s", i ? ", " : "", runtimes[i]->name);
+	if (runtime) {
+		if (runtime->check(err) < 0)
+			return -(int)err->code;
+		*ret = runtime;
+		return 0;
 	}
+	for (size_t i = 0; i < TR_COUNT(runtimes); i++)
+		tr_buf_addf(&known, "%s%s", i ? ", " : "", runtimes[i]->name);
 	return tr_fail(err, TR_E_INVALID, "there is no runtime '%.50s'; there are %s", name,
 		tr_buf_str(&known));
 }

@@ -109,6 +109,8 @@ extern const struct tr_runtime tr_runtime_process;
 /* By name; NULL name: the first that can be used here (podman, then process). INVALID for an
  * unknown name, with the known ones. */
 int tr_runtime_pick(const char *name, const struct tr_runtime **ret, struct tr_err *err);
+/* The runtime of that name, usable here or not, for those who only look; NULL when none has it. */
+const struct tr_runtime *tr_runtime_named(const char *name);
 
 /* What all runtimes that are installed hold. A runtime that is not installed holds nothing. */
 int tr_servers_list(struct tr_servers *ret, struct tr_err *err);

@@ -222,6 +222,34 @@ def test_logs_are_followed_until_interrupted_or_over_in_containers(podman):
     logs_follow(podman)
 
 
+def test_ps_asks_podman_once_and_gpus_not_at_all_in_containers(podman):
+    podman.node()
+    podman.stack(podman.model("a"), podman.model("b"))
+    podman.up()
+    os.mkdir(os.path.join(podman.dir, "bin"))
+    asked, stand_in = podman.dir + "/asked", podman.dir + "/bin/podman"
+    with open(stand_in, "w", encoding="utf-8") as f:
+        f.write('#!/bin/sh\necho "$*" >>%s\nexec %s "$@"\n' % (asked, stand.shutil.which("podman")))
+    os.chmod(stand_in, 0o755)
+    env = dict(podman.env, PATH=podman.dir + "/bin:" + podman.env["PATH"])
+    podman.ok("gpus", env=env)
+    check(not os.path.exists(asked), "gpus asks podman")
+    podman.ok("ps", env=env)
+    with open(asked, encoding="utf-8") as f:
+        asked_for = [line for line in f if podman.name in line or " inspect " not in line]
+    equal(len(asked_for), 1, asked_for)
+    check(" ps -a " in asked_for[0], asked_for)
+
+
+def test_ps_shows_what_is_asked_for_also_without_its_runtime_in_containers(podman):
+    podman.node()
+    podman.stack(podman.model("a"))
+    podman.up()
+    without = podman.few_programs()
+    r = podman.ok("ps", "--json", env=dict(podman.env, PATH=without))
+    check('"model": "a"' in r.out, r)
+
+
 def test_a_server_that_will_not_stop_is_stopped_firmly(process):
     process.node()
     process.stack(process.model("a", words=["stubborn"]))

@@ -195,11 +195,11 @@ class Stand:
         for k in ("LD_LIBRARY_PATH", "NO_COLOR", "COLUMNS"):
             self.env.pop(k, None)
         self.env.update(TRANCHE_RUN_DIR=self.run_dir, TRANCHE_STATE_DIR=self.state_dir)
-        self.env["PATH"] = ENGINE_BIN + ":" + (self.env["PATH"] if image else self._few_programs())
+        self.env["PATH"] = ENGINE_BIN + ":" + (self.env["PATH"] if image else self.few_programs())
         self.traces = leftovers.Traces(self.name, [self.run_dir])
         self.has_node = False
 
-    def _few_programs(self):
+    def few_programs(self):
         """A PATH as of a machine without podman: just what the engine's wrapper runs."""
         path = os.path.join(self.dir, "bin")
         os.mkdir(path)
