@@ -148,7 +148,7 @@ const char *tr_model_state_text(enum tr_model_state state);
 struct tr_replica {
 	char stack[64], model[64];
 	uint32_t replica;
-	char runtime[16]; /* "podman", "process"; "" when missing */
+	char runtime[16]; /* "podman", "docker", "process"; "" when missing */
 	char server[160]; /* the container's name, or the shim's */
 	enum tr_model_state state;
 	char why[256]; /* exited: "out of memory in its slice", "exit code 1", "signal 9" */
@@ -308,9 +308,9 @@ struct tr_change {
 	void (*on_step)(void *arg, const struct tr_step *step);
 	void *arg;
 	const volatile int *stop_flag; /* non-zero: undo what was begun, return INTERRUPTED */
-	const char *runtime;	       /* "podman", "process"; NULL: the first that can be used */
-	int64_t ready_ms;	       /* how long a model may load; 0: 10 minutes */
-	int64_t grace_ms;	       /* how long a server may take to stop gently; 0: 10 s */
+	const char *runtime; /* "podman", "docker", "process"; NULL: the first that can be used */
+	int64_t ready_ms;    /* how long a model may load; 0: 10 minutes */
+	int64_t grace_ms;    /* how long a server may take to stop gently; 0: 10 s */
 };
 
 /* Turns MIG on or off on one card, or (gpu -1) on all that can be sliced. A card that somebody

@@ -139,14 +139,28 @@ static int pipes_open(struct pipes *ret)
 	return 0;
 }
 
-/* The program writes straight to a file; nothing comes back. */
-static int output_open(const char *path, struct pipes *ret)
+/* Error output goes where output goes. */
+static int join(struct pipes *pipes)
 {
-	ret->w[0] = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
+	tr_closep(&pipes->r[1]);
+	tr_closep(&pipes->w[1]);
+	pipes->w[1] = fcntl(pipes->w[0], F_DUPFD_CLOEXEC, 0);
+	return pipes->w[1] < 0 ? -1 : 0;
+}
+
+/* A file or our own output: the program writes straight to it, and nothing comes back. */
+static int wire(const struct tr_run_how *how, struct pipes *ret)
+{
+	if (how->output)
+		ret->w[0] = open(
+			how->output, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
+	else if (how->to_stdout)
+		ret->w[0] = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0);
+	else if (pipes_open(ret) < 0)
+		return -1;
 	if (ret->w[0] < 0)
 		return -1;
-	ret->w[1] = fcntl(ret->w[0], F_DUPFD_CLOEXEC, 0);
-	return ret->w[1] < 0 ? -1 : 0;
+	return how->output || how->to_stdout || how->join ? join(ret) : 0;
 }
 
 /* 0, or an errno. */
@@ -184,19 +198,27 @@ static int spawn(const char *program, const struct tr_strv *argv, const struct t
 	return r;
 }
 
+static bool has_ended(pid_t pid)
+{
+	siginfo_t info = { 0 };
+
+	return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+	       info.si_pid == pid;
+}
+
+/* Where no pipe tells. */
+static void wait_flag(pid_t pid, const volatile int *stop_flag)
+{
+	while (!is_raised(stop_flag) && !has_ended(pid))
+		tr_sleep_ms(&tr_clock_real, FLAG_POLL_MS);
+}
+
 /* Ends the program's group: gently, and firmly when it does not go. */
 static void end(pid_t pid)
 {
-	siginfo_t info;
-
 	kill(-pid, SIGTERM);
-	for (int waited_ms = 0; waited_ms < END_MS; waited_ms += FLAG_POLL_MS) {
-		info.si_pid = 0;
-		if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
-			info.si_pid == pid)
-			break;
+	for (int waited_ms = 0; waited_ms < END_MS && !has_ended(pid); waited_ms += FLAG_POLL_MS)
 		tr_sleep_ms(&tr_clock_real, FLAG_POLL_MS);
-	}
 	kill(-pid, SIGKILL);
 }
 
@@ -217,13 +239,15 @@ int tr_run(const struct tr_strv *argv, const struct tr_run_how *how, struct tr_b
 	program = tr_which(argv->v[0]);
 	if (!program)
 		return tr_fail(err, TR_E_NOT_FOUND, "there is no program '%s' on PATH", argv->v[0]);
-	r = how->output ? output_open(how->output, &pipes) : pipes_open(&pipes);
+	r = wire(how, &pipes);
 	r = r < 0 ? errno : spawn(program, argv, how, &pipes, &pid);
 	if (r != 0)
 		return tr_fail_errno(err, r, "run '%s'", program);
 	tr_closep(&pipes.w[0]);
 	tr_closep(&pipes.w[1]);
 	drain(pipes.r, bufs, how->stop_flag);
+	if (how->stop_flag)
+		wait_flag(pid, how->stop_flag);
 	stopped = is_raised(how->stop_flag);
 	if (stopped)
 		end(pid);

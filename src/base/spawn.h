@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 struct tr_err;
@@ -17,6 +18,8 @@ struct tr_run_how {
 				    * handed over so stands in no argument list */
 	const char *output; /* both streams go to this file (0600, emptied first), since a pipe
 			     * would end the program with us; NULL: they are handed back */
+	bool to_stdout;	    /* both streams go to our descriptor 1 */
+	bool join;	    /* error output comes back in one stream with the output, in order */
 	const volatile int *stop_flag; /* non-zero: the program is ended, INTERRUPTED comes back */
 };
 

@@ -27,7 +27,7 @@ static const char head[] =
 	"\tcase $prev in\n"
 	"\t--file|-f) [[ $path == logs* ]] || { COMPREPLY=($(compgen -f -- \"$cur\")); return; } "
 	";;\n"
-	"\t--runtime) COMPREPLY=($(compgen -W 'podman process' -- \"$cur\")); return ;;\n"
+	"\t--runtime) COMPREPLY=($(compgen -W 'podman docker process' -- \"$cur\")); return ;;\n"
 	"\tesac\n"
 	"\tcase $path in\n";
 

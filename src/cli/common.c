@@ -9,7 +9,7 @@ const struct tr_opt tr_common_opts[] = {
 		"a virtual node, or 'hardware' (also TRANCHE_NODE)", TR_USES_NODE },
 	{ "gpu", 'i', TR_OPT_INDEX, AT(gpu), "N", "this card only", TR_USES_GPU },
 	{ "runtime", 0, TR_OPT_STRING, AT(runtime), "NAME",
-		"what starts the servers: podman or process", TR_USES_RUNTIME },
+		"what starts the servers: podman, docker or process", TR_USES_RUNTIME },
 	{ "timeout", 0, TR_OPT_DURATION, AT(timeout_ms), "TIME",
 		"how long a model may load (default 10m)", TR_USES_TIMEOUT },
 	{ "grace", 0, TR_OPT_DURATION, AT(grace_ms), "TIME",

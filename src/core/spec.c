@@ -4,7 +4,8 @@
  *
  * What binds a server to its slice is put together here, and nowhere else:
  *
- *	hardware, container   --device nvidia.com/gpu=UUID (CDI)
+ *	hardware, podman      --device nvidia.com/gpu=UUID (CDI)
+ *	hardware, docker      --gpus "device=UUID"
  *	hardware, process     CUDA_VISIBLE_DEVICES=UUID
  *	virtual,  container   the driver library, the state folder and the slice's view, read-only;
  *	                      the slice's memory and its share of SMs as the container's limits
@@ -27,6 +28,7 @@ void tr_spec_done(struct tr_spec *spec)
 	tr_strv_done(&spec->s.mounts);
 	tr_strv_done(&spec->s.devices);
 	free(spec->image);
+	free(spec->gpus);
 	*spec = (struct tr_spec){ 0 };
 }
 
@@ -176,15 +178,29 @@ static int bind_virtual(const struct tr_node *node, const struct tr_runtime *run
 	return 0;
 }
 
+/* docker's switch takes a line of CSV, so the quotes belong to its value. */
+static int bind_hardware(const struct tr_runtime *runtime, struct tr_spec *spec, struct tr_err *err)
+{
+	if (!runtime->has_gpus_switch) {
+		tr_strv_addf(&spec->s.devices, "nvidia.com/gpu=%s", spec->place.uuid);
+		return 0;
+	}
+	if (asprintf(&spec->gpus, "\"device=%s\"", spec->place.uuid) < 0) {
+		spec->gpus = NULL;
+		return tr_fail(
+			err, TR_E_NO_MEMORY, "bind to '%s': out of memory", spec->place.uuid);
+	}
+	spec->s.gpus = spec->gpus;
+	return 0;
+}
+
 static int put_binding(const struct tr_node *node, const struct tr_runtime *runtime,
 	struct tr_spec *spec, struct tr_err *err)
 {
 	if (!runtime->is_container)
 		tr_strv_addf(&spec->s.env, "CUDA_VISIBLE_DEVICES=%s", spec->place.uuid);
 	if (!node->is_virtual) {
-		if (runtime->is_container)
-			tr_strv_addf(&spec->s.devices, "nvidia.com/gpu=%s", spec->place.uuid);
-		return 0;
+		return runtime->is_container ? bind_hardware(runtime, spec, err) : 0;
 	}
 	return spec->place.is_planned ? 0 : bind_virtual(node, runtime, spec, err);
 }

@@ -52,7 +52,7 @@ int tr_store_row_drop(struct tr_store *store, const char *node, const char *gpu_
 struct tr_applied {
 	char *file;    /* full path; relative paths in the text start from its folder */
 	char *text;    /* the file as it stood */
-	char *runtime; /* "podman", "process" */
+	char *runtime; /* "podman", "docker", "process" */
 };
 void tr_applied_done(struct tr_applied *applied);
 

@@ -57,6 +57,7 @@ struct tr_place {
 struct tr_spec {
 	struct tr_server_spec s;
 	char *image;
+	char *gpus; /* docker's --gpus value */
 	struct tr_place place;
 };
 

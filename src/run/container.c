@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { SETTLE_MS = 10000, POLL_MS = 20, POLLS_TO_RM = 20 };
+
 int tr_container__call_until(const struct tr_container *c, const volatile int *stop_flag,
 	const struct tr_strv *argv, struct tr_buf *ret_out, struct tr_err *err)
 {
@@ -161,6 +163,41 @@ int tr_container__run(
 	c->reason(&said, &reason);
 	return tr_fail(err, TR_E_SERVER, "%s cannot start '%s': %s", c->program, spec->name,
 		tr_buf_str(&reason));
+}
+
+/* Waits a little for those who are at work in a folder; false when they still are. */
+static bool is_quiet(const char *dir, const char *word)
+{
+	for (int i = 0; i < POLLS_TO_RM; i++) {
+		if (tr_run__proc_in_folder(dir, word) == 0)
+			return true;
+		tr_sleep_ms(&tr_clock_real, POLL_MS);
+	}
+	return false;
+}
+
+/* A `run` that a killed tranche left behind may make its container after a removal has
+ * looked for it: what counts is a removal that began when none was at work. Then whoever else
+ * stands in the folder (conmon and its cleanup) is waited for. */
+int tr_container__remove(const struct tr_container *c, const char *name, struct tr_err *err)
+{
+	int64_t until = tr_now_ms(&tr_clock_real) + SETTLE_MS;
+	char dir[PATH_MAX];
+	bool is_done;
+
+	if (tr_run__path(name, "", dir, err) < 0)
+		return -(int)err->code;
+	do {
+		bool had_run = tr_run__proc_in_folder(dir, "run") > 0;
+
+		if (c->rm(name, err) < 0)
+			return -(int)err->code;
+		is_done = is_quiet(dir, NULL) && !had_run;
+		if (!is_done && tr_now_ms(&tr_clock_real) >= until)
+			return tr_fail(
+				err, TR_E_BUSY, "%s is still at work in '%s'", c->program, dir);
+	} while (!is_done);
+	return 0;
 }
 
 enum tr_server_state tr_container__state(const char *word)

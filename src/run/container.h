@@ -25,6 +25,9 @@ struct tr_container {
 	void (*reason)(struct tr_buf *said, struct tr_buf *ret);
 
 	int (*has_image)(const char *image, bool *ret, struct tr_err *err);
+
+	/* Removes a container at once, running or not. One that is not there is fine. */
+	int (*rm)(const char *name, struct tr_err *err);
 };
 
 /* --- Command lines --- */
@@ -60,6 +63,9 @@ int tr_container__describe(const struct tr_container *c, const struct tr_server_
 /* Runs `run` in the server's folder, which is there already. EXISTS when the name is taken. */
 int tr_container__run(
 	const struct tr_container *c, const struct tr_server_spec *spec, struct tr_err *err);
+
+/* Removes a container for good: also one that a `run` which outlives its starter makes late. */
+int tr_container__remove(const struct tr_container *c, const char *name, struct tr_err *err);
 
 /* --- Reading what is there --- */
 

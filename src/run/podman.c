@@ -19,7 +19,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MIN_MAJOR = 4, MIN_MINOR = 1, SETTLE_MS = 10000, POLL_MS = 20, POLLS_TO_RM = 20 };
+enum { MIN_MAJOR = 4, MIN_MINOR = 1, SETTLE_MS = 10000, POLL_MS = 20 };
 
 /* The last line, without its "Error: ". */
 static void reason(struct tr_buf *said, struct tr_buf *ret)
@@ -157,40 +157,6 @@ static int rm(const char *name, struct tr_err *err)
 	return tr_container__call(&tr_podman__container, &argv, NULL, err);
 }
 
-/* Waits a little for those who are at work in a folder; false when they still are. */
-static bool is_quiet(const char *dir, const char *word)
-{
-	for (int i = 0; i < POLLS_TO_RM; i++) {
-		if (tr_run__proc_in_folder(dir, word) == 0)
-			return true;
-		tr_sleep_ms(&tr_clock_real, POLL_MS);
-	}
-	return false;
-}
-
-/* A `podman run` that a killed tranche left behind may make its container after a removal has
- * looked for it: what counts is a removal that began when none was at work. Then conmon and its
- * cleanup are waited for. */
-static int remove_container(const char *name, struct tr_err *err)
-{
-	int64_t until = tr_now_ms(&tr_clock_real) + SETTLE_MS;
-	char dir[PATH_MAX];
-	bool is_done;
-
-	if (tr_run__path(name, "", dir, err) < 0)
-		return -(int)err->code;
-	do {
-		bool had_run = tr_run__proc_in_folder(dir, "run") > 0;
-
-		if (rm(name, err) < 0)
-			return -(int)err->code;
-		is_done = is_quiet(dir, NULL) && !had_run;
-		if (!is_done && tr_now_ms(&tr_clock_real) >= until)
-			return tr_fail(err, TR_E_BUSY, "podman is still at work in '%s'", dir);
-	} while (!is_done);
-	return 0;
-}
-
 static int remove_cgroup(const char *name, struct tr_err *err)
 {
 	int64_t until = tr_now_ms(&tr_clock_real) + SETTLE_MS;
@@ -213,7 +179,7 @@ static int stop(const char *name, int64_t grace_ms, const char *keep_log, struct
 	if (tr_is_dir(dir) && !tr_run__is_of(name, "podman"))
 		return 0;
 	if (podman_path && (end_container(name, grace_ms, keep_log, err) < 0 ||
-				   remove_container(name, err) < 0))
+				   tr_container__remove(&tr_podman__container, name, err) < 0))
 		return tr_wrap(err, "stop '%s'", name);
 	if (remove_cgroup(name, err) < 0)
 		return tr_wrap(err, "stop '%s'", name);
@@ -277,4 +243,5 @@ const struct tr_container tr_podman__container = {
 	.run = tr_podman__run,
 	.reason = reason,
 	.has_image = has_image,
+	.rm = rm,
 };

@@ -6,7 +6,8 @@
 
 #include <string.h>
 
-static const struct tr_runtime *const runtimes[] = { &tr_runtime_podman, &tr_runtime_process };
+static const struct tr_runtime *const runtimes[] = { &tr_runtime_podman, &tr_runtime_docker,
+	&tr_runtime_process };
 
 void tr_run__server_done(struct tr_server *server)
 {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Runtimes: what starts a model server and holds it. podman (containers) and process (tranche-shim
- * in a cgroup) answer to the same calls. Nothing here knows a GPU: what binds a server to its slice
- * (mounts, devices, environment, limits) stands in the spec.
+ * Runtimes: what starts a model server and holds it. podman and docker (containers) and process
+ * (tranche-shim in a cgroup) answer to the same calls. Nothing here knows a GPU: what binds a
+ * server to its slice (mounts, devices, environment, limits) stands in the spec.
  *
- * The machine is the database: what runs is read each time, from podman's labels and from the
- * shims' folders (tr_run_dir()/servers/NAME/), never remembered here.
+ * The machine is the database: what runs is read each time, from the containers' labels and from
+ * the shims' folders (tr_run_dir()/servers/NAME/), never remembered here.
  */
 #pragma once
 
@@ -26,12 +26,13 @@ struct tr_server_spec {
 	const char *slice_uuid;	 /* "MIG-...", or "GPU-..." for a whole card */
 	const char *config_hash; /* what the server was started from; compared, never parsed */
 	uint16_t port;		 /* on 127.0.0.1 */
-	const char *image;	 /* podman */
-	struct tr_strv argv;	 /* podman: behind the image; process: argv[0] is the program */
+	const char *image;	 /* containers */
+	struct tr_strv argv;	 /* containers: behind the image; process: argv[0] is the program */
 	struct tr_strv env;	/* KEY=VALUE; stands in no argument list, nor in a dry run's text */
 	const char *env_file;	/* NULL: none */
 	struct tr_strv mounts;	/* "HOST:TARGET:ro" or ":rw"; process: ignored */
-	struct tr_strv devices; /* podman --device values */
+	struct tr_strv devices; /* containers: --device values */
+	const char *gpus;	/* docker's --gpus value; NULL: none */
 	uint64_t memory_bytes;	/* 0: no limit; swap is limited with it */
 	uint64_t shm_bytes;	/* containers: room in /dev/shm; 0: the engine's usual 64 MiB */
 	uint32_t cpu_millis;	/* thousandths of a processor; 0: no limit */
@@ -64,8 +65,9 @@ struct tr_servers {
 void tr_servers_done(struct tr_servers *servers);
 
 struct tr_runtime {
-	const char *name; /* "podman", "process" */
+	const char *name; /* "podman", "docker", "process" */
 	bool is_container;
+	bool has_gpus_switch;	 /* --gpus is its way to a card of the machine */
 	const char *listen_host; /* where a server listens so that 127.0.0.1:port reaches it */
 
 	/* 0 when it can be used here; else why not and what to type. */
@@ -104,9 +106,10 @@ struct tr_runtime {
 };
 
 extern const struct tr_runtime tr_runtime_podman;
+extern const struct tr_runtime tr_runtime_docker;
 extern const struct tr_runtime tr_runtime_process;
 
-/* By name; NULL name: the first that can be used here (podman, then process). INVALID for an
+/* By name; NULL name: the first that can be used here (podman, docker, process). INVALID for an
  * unknown name, with the known ones. */
 int tr_runtime_pick(const char *name, const struct tr_runtime **ret, struct tr_err *err);
 /* The runtime of that name, usable here or not, for those who only look; NULL when none has it. */

@@ -131,6 +131,7 @@ offered()
 	[ "$(offered tranche virtual create --sw)" = --swapped-chip ]
 	[ "$(offered tranche mig o)" = "on off" ]
 	[ "$(offered tranche up --runtime p)" = "podman process" ]
+	[ "$(offered tranche up --runtime d)" = "docker" ]
 	touch lab.yaml
 	[ "$(offered tranche up -f la)" = lab.yaml ]
 	[ -z "$(offered tranche xyzzy)" ]

@@ -134,6 +134,57 @@ static void output_goes_to_a_file_that_is_named(void **state)
 	unlink(path);
 }
 
+static void joined_streams_keep_their_order(void **state)
+{
+	TR_AUTO_STRV argv = { 0 };
+	TR_AUTO_BUF out = { 0 };
+	int status = -1;
+
+	(void)state;
+	tr_strv_adds(&argv, "sh", "-c", "echo a; echo b >&2; echo c", NULL);
+	assert_int_equal(
+		tr_run(&argv, &(struct tr_run_how){ .join = true }, &out, NULL, &status, &err), 0);
+	assert_string_equal(out.s, "a\nb\nc\n");
+	assert_int_equal(status, 0);
+}
+
+static volatile int flag;
+
+static void raise_flag(int sig)
+{
+	(void)sig;
+	flag = 1;
+}
+
+/* Nothing comes back by which the end could be seen; the flag ends it all the same. */
+static void output_passes_on_until_the_flag_rises(void **state)
+{
+	struct itimerval soon = { .it_value = { .tv_usec = 200000 } };
+	int saved = dup(STDOUT_FILENO), ends[2], status = -1, r;
+	TR_AUTO_STRV argv = { 0 };
+	char said[8] = "";
+
+	(void)state;
+	flag = 0;
+	assert_int_equal(pipe(ends), 0);
+	fflush(stdout);
+	dup2(ends[1], STDOUT_FILENO);
+	signal(SIGALRM, raise_flag);
+	tr_strv_adds(&argv, "sh", "-c", "echo out; echo err >&2; sleep 1000", NULL);
+	r = setitimer(ITIMER_REAL, &soon, NULL);
+	if (r == 0)
+		r = tr_run(&argv, &(struct tr_run_how){ .to_stdout = true, .stop_flag = &flag },
+			NULL, NULL, &status, &err);
+	dup2(saved, STDOUT_FILENO);
+	signal(SIGALRM, SIG_DFL);
+	assert_int_equal(r, -TR_E_INTERRUPTED);
+	assert_int_equal(read(ends[0], said, sizeof(said)), 8);
+	assert_memory_equal(said, "out\nerr\n", 8);
+	close(saved);
+	close(ends[0]);
+	close(ends[1]);
+}
+
 static void long_output_is_cut_at_its_end(void **state)
 {
 	TR_AUTO_BUF out = { 0 }, errout = { 0 };
@@ -225,14 +276,6 @@ static void which_finds_as_a_shell_does(void **state)
 	assert_null(tr_which(""));
 }
 
-static volatile int flag;
-
-static void raise_flag(int sig)
-{
-	(void)sig;
-	flag = 1;
-}
-
 /* The flag rises while the program runs: it and what it started are gone when the call comes back,
  * long before it would have ended; also one that does not listen to the gentle signal. */
 static void a_raised_flag_ends_the_program(void **state)
@@ -271,6 +314,8 @@ int main(void)
 		cmocka_unit_test(input_is_empty),
 		cmocka_unit_test(environment_goes_on_top),
 		cmocka_unit_test(output_goes_to_a_file_that_is_named),
+		cmocka_unit_test(joined_streams_keep_their_order),
+		cmocka_unit_test(output_passes_on_until_the_flag_rises),
 		cmocka_unit_test(long_output_is_cut_at_its_end),
 		cmocka_unit_test(child_starts_with_usual_signals_and_own_group),
 		cmocka_unit_test(signals_do_not_disturb),

@@ -157,13 +157,13 @@ static void unknown_runtime_is_refused_with_the_known_ones(void **state)
 
 	(void)state;
 	assert_int_equal(tr_runtime_pick("dockr", &runtime, &err), -TR_E_INVALID);
-	assert_non_null(strstr(err.msg, "podman, process"));
+	assert_non_null(strstr(err.msg, "podman, docker, process"));
 	assert_null(runtime);
 	assert_int_equal(tr_runtime_pick("process", &runtime, &err), 0);
 	assert_ptr_equal(runtime, &tr_runtime_process);
 }
 
-static void without_podman_the_process_runtime_is_picked_and_lists_are_whole(void **state)
+static void without_containers_the_process_runtime_is_picked_and_lists_are_whole(void **state)
 {
 	TR_AUTO_FREE char *path = strdup(getenv("PATH"));
 	const struct tr_runtime *runtime = NULL;
@@ -179,6 +179,88 @@ static void without_podman_the_process_runtime_is_picked_and_lists_are_whole(voi
 	assert_int_equal(all.n, 0);
 	tr_servers_done(&all);
 	assert_int_equal(tr_runtime_podman.stop("tranche-none", 0, NULL, &err), 0);
+	assert_int_equal(tr_runtime_docker.stop("tranche-none", 0, NULL, &err), 0);
+	assert_int_equal(tr_runtime_pick("docker", &runtime, &err), -TR_E_UNSUPPORTED);
+	assert_non_null(strstr(err.hint, "apt-get install docker.io"));
+	setenv("PATH", path, 1);
+}
+
+/* A `docker` that says what a script says; the words are those of real ones. */
+static void fake_docker(const char *script)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/docker", room_dir);
+	if (tr_write_file(path, 0755, script, strlen(script), &err) < 0)
+		fail_msg("%s", err.msg);
+}
+
+#define VERSION "#!/bin/sh\nif [ \"$1\" = --version ]; then echo Docker version 28.2.2; exit; fi\n"
+#define LOCAL	VERSION "[ \"$1\" = context ] && { echo unix:///var/run/docker.sock; exit; }\n"
+
+static void docker_that_cannot_be_used_says_why(void **state)
+{
+	static const struct {
+		const char *script, *why, *hint;
+		int r;
+	} cases[] = {
+		{ LOCAL "echo 'Cannot connect to the Docker daemon at unix:///x. Is the docker "
+			"daemon "
+			"running?' >&2; exit 1",
+			"its daemon does not run", "docker", -TR_E_UNSUPPORTED },
+		{ LOCAL "echo 'failed to connect to the docker API at unix:///x; check if the path "
+			"is "
+			"correct' >&2; exit 1",
+			"its daemon does not run", "docker", -TR_E_UNSUPPORTED },
+		{ LOCAL "echo 'permission denied while trying to connect to the docker API at "
+			"unix:///x' >&2; exit 1",
+			"does not let this user in", "usermod -aG docker", -TR_E_PERMISSION },
+		{ LOCAL "echo 19.03.8", "19.3 is too old: 20.10", "", -TR_E_UNSUPPORTED },
+		{ VERSION "echo tcp://192.0.2.1:2376", "another machine: tcp://192.0.2.1",
+			"context use", -TR_E_UNSUPPORTED },
+		{ "#!/bin/sh\necho podman version 4.3.1", "podman under another name",
+			"--runtime podman", -TR_E_UNSUPPORTED },
+	};
+	TR_AUTO_FREE char *path = strdup(getenv("PATH"));
+	TR_AUTO_BUF mine = { 0 };
+
+	(void)state;
+	tr_buf_addf(&mine, "%s:%s", room_dir, path);
+	setenv("PATH", mine.s, 1);
+	for (size_t i = 0; i < TR_COUNT(cases); i++) {
+		err = (struct tr_err){ 0 };
+		fake_docker(cases[i].script);
+		assert_int_equal(tr_runtime_docker.check(&err), cases[i].r);
+		assert_non_null(strstr(err.msg, cases[i].why));
+		assert_non_null(strstr(err.hint, cases[i].hint));
+	}
+	fake_docker(LOCAL "echo 20.10.24+dfsg1");
+	assert_int_equal(tr_runtime_docker.check(&err), 0);
+	setenv("PATH", path, 1);
+}
+
+/* Without a daemon there is no container; but what we know to be docker's is not forgotten. */
+static void docker_without_its_daemon_holds_nothing_unless_known(void **state)
+{
+	TR_AUTO_FREE char *path = strdup(getenv("PATH"));
+	struct tr_servers all = { 0 };
+	struct room_server server;
+	TR_AUTO_BUF mine = { 0 };
+
+	(void)state;
+	tr_buf_addf(&mine, "%s:%s", room_dir, path);
+	setenv("PATH", mine.s, 1);
+	setenv("DOCKER_HOST", "unix:///no/such/socket", 1);
+	fake_docker(LOCAL "echo 'Cannot connect to the Docker daemon at unix:///x.' >&2; exit 1");
+	assert_int_equal(tr_runtime_docker.list(&all, &err), 0);
+	assert_int_equal(all.n, 0);
+	room_server_init(&server, "d");
+	assert_int_equal(tr_run__claim(&server.spec, "docker", NULL, &err), 0);
+	assert_int_equal(tr_runtime_docker.list(&all, &err), -TR_E_UNSUPPORTED);
+	assert_int_equal(tr_runtime_docker.stop(server.name, 0, NULL, &err), -TR_E_UNSUPPORTED);
+	assert_non_null(strstr(err.msg, server.name));
+	assert_int_equal(tr_run__unclaim(server.name, &err), 0);
+	unsetenv("DOCKER_HOST");
 	setenv("PATH", path, 1);
 }
 
@@ -230,7 +312,10 @@ int main(void)
 		cmocka_unit_test(bad_env_line_is_named_and_its_value_hidden),
 		cmocka_unit_test(conmons_lines_come_out_as_written),
 		cmocka_unit_test(unknown_runtime_is_refused_with_the_known_ones),
-		cmocka_unit_test(without_podman_the_process_runtime_is_picked_and_lists_are_whole),
+		cmocka_unit_test(
+			without_containers_the_process_runtime_is_picked_and_lists_are_whole),
+		cmocka_unit_test(docker_that_cannot_be_used_says_why),
+		cmocka_unit_test(docker_without_its_daemon_holds_nothing_unless_known),
 		cmocka_unit_test(variables_that_podman_looks_at_go_by_file),
 		cmocka_unit_test(folders_of_dead_starters_are_swept),
 	};
