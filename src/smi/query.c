@@ -8,7 +8,7 @@
 
 static const char *const sections[] = {
 #define S(name) #name,
-	TR_SMI_SECTION_NAMES
+#include "smi/sections.def"
 #undef S
 };
 

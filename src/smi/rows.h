@@ -13,20 +13,11 @@ enum {
 	TR_SMI_SECTIONS = 2, /* the bits of -d begin here */
 };
 
-#define TR_SMI_SECTION_NAMES                                                                   \
-	S(MEMORY)                                                                              \
-	S(UTILIZATION)                                                                         \
-	S(ECC)                                                                                 \
-	S(TEMPERATURE)                                                                         \
-	S(POWER)                                                                               \
-	S(CLOCK)                                                                               \
-	S(COMPUTE) S(PIDS) S(PERFORMANCE) S(SUPPORTED_CLOCKS) S(PAGE_RETIREMENT) S(ACCOUNTING) \
-		S(ENCODER_STATS) S(SUPPORTED_GPU_TARGET_TEMP) S(VOLTAGE) S(FBC_STATS)          \
-			S(ROW_REMAPPER) S(GSP_FIRMWARE_VERSION) S(POWER_SMOOTHING)             \
-				S(POWER_PROFILES)
-
 #define S(name) TR_SMI_SECTION_##name,
-enum tr_smi_section { TR_SMI_SECTION_NAMES TR_SMI_SECTION_COUNT };
+enum tr_smi_section {
+#include "smi/sections.def"
+	TR_SMI_SECTION_COUNT
+};
 #undef S
 
 enum tr_smi_row_kind {
