@@ -6,6 +6,18 @@
  * nvidia-smi's options have several letters behind one dash (-pm, -mig, -lms). */
 static const struct tr_opt opts[] = {
 	{ "list-gpus", 'L', TR_OPT_FLAG, 0, NULL, "cards and MIG devices with their UUIDs", 0 },
+	{ "query", 'q', TR_OPT_FLAG, 0, NULL, "everything known of each card", 0 },
+	{ "xml-format", 'x', TR_OPT_FLAG, 0, NULL, "with -q: as XML", 0 },
+	{ "display", 'd', TR_OPT_STRING, 0, "SECTIONS", "with -q: these only", 0 },
+	{ "query-gpu", 0, TR_OPT_STRING, 0, "COLUMNS", "a line of CSV for each card", 0 },
+	{ "query-compute-apps", 0, TR_OPT_STRING, 0, "COLUMNS", "... for each process", 0 },
+	{ "query-remapped-rows", 0, TR_OPT_STRING, 0, "COLUMNS", "... of remapped rows", 0 },
+	{ "query-retired-pages", 0, TR_OPT_STRING, 0, "COLUMNS", "... for each retired page", 0 },
+	{ "query-supported-clocks", 0, TR_OPT_STRING, 0, "COLUMNS", "... for each clock", 0 },
+	{ "query-accounted-apps", 0, TR_OPT_STRING, 0, "COLUMNS", "... for each past process", 0 },
+	{ "format", 0, TR_OPT_STRING, 0, "FORMAT", "csv[,noheader][,nounits]", 0 },
+	{ "help-query-gpu", 0, TR_OPT_FLAG, 0, NULL, "the columns (the same for each query)", 0 },
+	{ "help-sections", 0, TR_OPT_FLAG, 0, NULL, "the sections of -d", 0 },
 	{ "id", 'i', TR_OPT_STRING, 0, "LIST", "these cards only: indexes, UUIDs, bus ids", 0 },
 	{ "persistence-mode", 0, TR_OPT_STRING, 0, "MODE", "0 or 1, also -pm", 0 },
 	{ "multi-instance-gpu", 0, TR_OPT_STRING, 0, "MODE", "MIG off or on: 0 or 1, also -mig",
@@ -23,7 +35,9 @@ static int run_words(const struct tr_common *common, const char *const *words)
 
 static void more(FILE *out)
 {
-	fputs("'tranche smi mig --help' says how cards are cut.\n", out);
+	fputs("'tranche smi mig --help' says how cards are cut; topo, dmon and pmon have a --help, "
+	      "too.\n",
+		out);
 }
 
 static const char *const example[] = { "tranche smi -L", "tranche smi mig -i 0 -cgi 15,15 -C",
@@ -31,10 +45,10 @@ static const char *const example[] = { "tranche smi -L", "tranche smi mig -i 0 -
 
 const struct tr_cmd tr_cmd_smi = {
 	.path = "smi",
-	.args = "[mig ...]",
+	.args = "[mig|topo|dmon|pmon ...]",
 	.help = "Print what nvidia-smi prints, also on a virtual node",
 	.group = TR_GROUP_LOOK,
-	.uses = TR_USES_NODE,
+	.uses = TR_USES_NODE | TR_USES_JSON,
 	.opts = opts,
 	.also = "nvidia-smi",
 	.example = example,

@@ -68,9 +68,9 @@ static const struct mig_row mig_rows[] = {
 	LINE(3, "Used", "used", MEMORY, MEMBER(nvmlMemory_v2_t, used), MIB),
 	LINE(3, "Free", "free", MEMORY, MEMBER(nvmlMemory_v2_t, free), MIB),
 	HEAD(2, "BAR1 Memory Usage", "bar1_memory_usage"),
-	LINE(3, "Total", "total", BAR1, MEMBER(nvmlBAR1Memory_t, bar1Total), MIB_NEAR),
-	LINE(3, "Used", "used", BAR1, MEMBER(nvmlBAR1Memory_t, bar1Used), MIB_NEAR),
-	LINE(3, "Free", "free", BAR1, MEMBER(nvmlBAR1Memory_t, bar1Free), MIB_NEAR),
+	LINE(3, "Total", "total", BAR1, MEMBER(nvmlBAR1Memory_t, bar1Total), MIB_DOWN),
+	LINE(3, "Used", "used", BAR1, MEMBER(nvmlBAR1Memory_t, bar1Used), MIB_DOWN),
+	LINE(3, "Free", "free", BAR1, MEMBER(nvmlBAR1Memory_t, bar1Free), MIB),
 };
 
 static void mig_device(struct tr_smi_sheet *sheet, struct tr_smi_dev *mig)

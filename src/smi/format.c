@@ -301,9 +301,10 @@ FORMAT(MIB, .unit = "MiB")
 	return PUT("%llu", ((unsigned long long)v->number + (1u << 20) - 1) >> 20);
 }
 
-FORMAT(MIB_NEAR, .unit = "MiB")
+/* Of BAR1 what is free is rounded up, and the rest down (seen on an H100). */
+FORMAT(MIB_DOWN, .unit = "MiB")
 {
-	return PUT("%llu", ((unsigned long long)v->number + (1u << 19)) >> 20);
+	return PUT("%llu", (unsigned long long)v->number >> 20);
 }
 
 FORMAT(CAPABILITY, .arg = 0)

@@ -6,10 +6,12 @@
 #include "smi/help.h"
 #include "smi/mig.h"
 #include "smi/mode.h"
+#include "smi/mon.h"
 #include "smi/query.h"
 #include "smi/rows.h"
 #include "smi/smi_priv.h"
 #include "smi/table.h"
+#include "smi/topo.h"
 
 #include <errno.h>
 #include <string.h>
@@ -154,14 +156,31 @@ static int run_into(const char *node, struct tr_smi *smi, const struct tr_smi_ar
 	return status;
 }
 
+/* Words that begin a command line of their own. */
+typedef int verb_fn(const char *node, struct tr_smi *smi, const char *const *words);
+
+static const struct {
+	const char *name;
+	verb_fn *run;
+} verbs[] = {
+	{ "mig", tr_smi__mig },
+	{ "topo", tr_smi__topo },
+	{ "dmon", tr_smi__dmon },
+	{ "pmon", tr_smi__pmon },
+};
+
 int tr_smi_main(const char *node, const char *const *argv, FILE *out, FILE *errout)
 {
 	struct tr_smi smi = { .out = out, .errout = errout };
+	verb_fn *run_verb = NULL;
 	struct tr_smi_args args;
 	int status;
 
-	if (argv[0] && strcmp(argv[0], "mig") == 0) {
-		status = tr_smi__mig(node, &smi, argv + 1);
+	for (size_t i = 0; argv[0] && i < TR_COUNT(verbs); i++)
+		if (strcmp(argv[0], verbs[i].name) == 0)
+			run_verb = verbs[i].run;
+	if (run_verb) {
+		status = run_verb(node, &smi, argv + 1);
 	} else {
 		status = tr_smi__parse(argv, &args, out, errout);
 		if (!status)

@@ -32,7 +32,7 @@ static void cell(struct tr_smi_dev *dev, enum tr_smi_ask ask, unsigned divide, c
 	const struct tr_smi_slot *slot = tr_smi__ask(dev, ask);
 
 	if (slot->r == NVML_SUCCESS)
-		snprintf(ret, CELL, "%u%s", (slot->a.u[0] + divide / 2) / divide, unit);
+		snprintf(ret, CELL, "%u%s", slot->a.u[0] / divide, unit);
 	else
 		snprintf(ret, CELL, "%s", missing(slot->r));
 }
@@ -193,16 +193,17 @@ static void card(struct tr_smi_dev *dev)
 	fprintf(dev->smi->out, "|%41s|%24s|%21s |\n%s", "", "", mig_mode(dev), card_line);
 }
 
+/* BAR1's amounts are rounded down, memory's up. */
 static void two_amounts(struct tr_smi_dev *dev, enum tr_smi_ask ask, size_t used_at,
 	size_t total_at, char ret[WIDE])
 {
 	const struct tr_smi_slot *slot = tr_smi__ask(dev, ask);
-	uint64_t used, total;
+	uint64_t used, total, down = ask == TR_ASK_BAR1 ? (1u << 20) - 1 : 0;
 
 	memcpy(&used, (const char *)&slot->a + used_at, sizeof(used));
 	memcpy(&total, (const char *)&slot->a + total_at, sizeof(total));
 	if (slot->r == NVML_SUCCESS)
-		snprintf(ret, WIDE, "%16lluMiB / %5lluMiB", mib(used), mib(total));
+		snprintf(ret, WIDE, "%16lluMiB / %5lluMiB", mib(used & ~down), mib(total & ~down));
 	else
 		snprintf(ret, WIDE, "%30s", missing(slot->r));
 }

@@ -92,3 +92,54 @@ load helper
 	prints "$FIXTURES/h200/busy_query_compute_apps.txt" --query-compute-apps=gpu_uuid,pid,process_name,used_memory --format=csv
 	prints "$FIXTURES/h200/busy_query_gpu.txt" --query-gpu utilization.gpu,utilization.memory,memory.used,memory.free,temperature.gpu,power.draw --format csv
 }
+
+@test "topo -m" {
+	answers idle
+	prints "$FIXTURES/h200/topo_m.txt" topo -m
+	asked_once
+}
+
+@test "pmon and dmon of a busy card" {
+	answers busy idle
+	prints "$FIXTURES/h200/busy_pmon.txt" pmon -c 1
+	asked_once
+	answers dmon busy idle
+	head -3 "$FIXTURES/h200/busy_dmon.txt" >"$BATS_TEST_TMPDIR/first"
+	prints "$BATS_TEST_TMPDIR/first" dmon -c 1
+	asked_once
+}
+
+@test "dmon: sets of columns, CSV, date and time, and what is no set" {
+	answers idle
+	cat >"$BATS_TEST_TMPDIR/want" <<'END'
+# gpu    pwr  gtemp  mtemp     sm    mem    enc    dec    jpg    ofa   mclk   pclk  pviol  tviol     fb   bar1   ccpm  sbecc  dbecc    pci  rxpci  txpci 
+# Idx      W      C      C      %      %      %      %      %      %    MHz    MHz      %   bool     MB     MB     MB   errs   errs   errs   MB/s   MB/s 
+    0    128     41     42      0      0      0      0      0      0   3201   1980      0      0      0      1      0      0      0      0      0      0 
+END
+	prints "$BATS_TEST_TMPDIR/want" dmon -c 1 -s pucvmet
+	run -0 smi dmon -c 1 --format csv
+	[ "$output" = "#gpu, pwr, gtemp, mtemp, sm, mem, enc, dec, jpg, ofa, mclk, pclk
+#Idx, W, C, C, %, %, %, %, %, %, MHz, MHz
+ 0, 128, 41, 42, 0, 0, 0, 0, 0, 0, 3201, 1980" ]
+	run -0 smi dmon -c 1 -o DT
+	[ "${lines[0]}" = "#Date        Time         gpu    pwr  gtemp  mtemp     sm    mem    enc    dec    jpg    ofa   mclk   pclk " ]
+	[ "${lines[1]}" = "#YYYYMMDD    HH:MM:SS     Idx      W      C      C      %      %      %      %      %      %    MHz    MHz " ]
+	[[ ${lines[2]} =~ ^" 20"[0-9]{6}"    "[0-9:]{8}"       0    128     41" ]]
+	run -255 smi dmon -c 1 -s z
+	[ "${lines[0]}" = "Failed to find any metric to display" ]
+	run -0 smi pmon -c 1 -s um
+	[ "${lines[2]}" = "    0          -     -      -      -      -      -      -      -      -      -    -              " ]
+	run -0 smi pmon -c x
+	[ "${lines[0]}" = "Invalid value for number of samples to be displayed" ]
+	run -6 smi pmon -i 9 -c 1
+	[ "$output" = "No devices were found" ]
+}
+
+@test "a loop keeps one session: the driver is started once, the head of columns is there once" {
+	answers idle
+	timeout 2 env TRANCHE_NODE=hardware LD_LIBRARY_PATH="$PLAY" "$TRANCHE_SMI" -lms 100 \
+		--query-gpu=name,power.draw --format=csv >"$BATS_TEST_TMPDIR/out" || [ $? -eq 124 ]
+	[ "$(grep -c '^name, power.draw \[W\]$' "$BATS_TEST_TMPDIR/out")" -eq 1 ]
+	[ "$(grep -c '^NVIDIA H200, 128.32 W$' "$BATS_TEST_TMPDIR/out")" -gt 2 ]
+	[ "$(grep -c nvmlDeviceGetHandleByIndex_v2 "$NVML_PLAY_LOG")" -eq 1 ]
+}
