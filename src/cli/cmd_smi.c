@@ -35,9 +35,7 @@ static int run_words(const struct tr_common *common, const char *const *words)
 
 static void more(FILE *out)
 {
-	fputs("'tranche smi mig --help' says how cards are cut; topo, dmon and pmon have a --help, "
-	      "too.\n",
-		out);
+	fputs("'tranche smi mig --help' says how cards are cut; so for topo, dmon, pmon.\n", out);
 }
 
 static const char *const example[] = { "tranche smi -L", "tranche smi mig -i 0 -cgi 15,15 -C",
@@ -45,7 +43,7 @@ static const char *const example[] = { "tranche smi -L", "tranche smi mig -i 0 -
 
 const struct tr_cmd tr_cmd_smi = {
 	.path = "smi",
-	.args = "[mig|topo|dmon|pmon ...]",
+	.args = "[mig ...]",
 	.help = "Print what nvidia-smi prints, also on a virtual node",
 	.group = TR_GROUP_LOOK,
 	.uses = TR_USES_NODE | TR_USES_JSON,
