@@ -176,7 +176,24 @@ CONSTANT(nvmlDeviceGetAccountingMode, 0)
 CONSTANT(nvmlDeviceGetAccountingBufferSize, 4000) /* as captured */
 CONSTANT(nvmlDeviceGetPcieReplayCounter, 0)
 CONSTANT(nvmlDeviceGetPowerManagementMode, 1)
-CONSTANT(nvmlDeviceGetBusType, 2) /* PCI Express */
+CONSTANT(nvmlDeviceGetBusType, 2)     /* PCI Express */
+CONSTANT(nvmlDeviceGetNumFans, 0)     /* cooled by the server around them */
+CONSTANT(nvmlDeviceGetPowerSource, 0) /* the mains */
+CONSTANT(nvmlDeviceGetAdaptiveClockInfoStatus, 1)
+BOARD_NUMBER(nvmlDeviceGetPcieLinkMaxSpeed, pcie_gen)
+
+/* Mega-transfers a second and lane: twice as many with each generation. */
+nvmlReturn_t nvmlDeviceGetPcieSpeed(nvmlDevice_t device, unsigned *speed)
+{
+	enum { OF_GENERATION_1 = 2000 };
+	unsigned gen = 0;
+	nvmlReturn_t r = number_of(TR_FN_nvmlDeviceGetPcieSpeed, device,
+		offsetof(struct tr_gpu_board, pcie_gen), speed ? &gen : NULL);
+
+	if (r == NVML_SUCCESS)
+		*speed = OF_GENERATION_1 << (gen - 1);
+	return r;
+}
 
 nvmlReturn_t nvmlDeviceGetBoardId(nvmlDevice_t device, unsigned *id)
 {

@@ -11,8 +11,8 @@ enum {
 	FI_ECC_PENDING = 2,
 	FI_ECC_FIRST = 3,
 	FI_ECC_LAST = 6,
-	FI_HELD_BY_POWER = 74,
-	FI_HELD_BY_SYNC_BOOST = 76,
+	FI_HELD_FIRST = 74, /* by power, heat, sync boost, ... */
+	FI_HELD_LAST = 81,
 	FI_MEMORY_TEMP = 82,
 	FI_TOTAL_ENERGY = 83,
 	FI_PCIE_REPLAYS = 94,
@@ -26,15 +26,23 @@ enum {
 	FI_POWER_MAX = 188,
 	FI_POWER_DEFAULT = 189,
 	FI_POWER_CURRENT = 190,
+	FI_ENERGY = 191,
 	FI_POWER_REQUESTED = 192,
 	FI_TLIMIT_SHUTDOWN = 193,
 	FI_TLIMIT_SLOWDOWN = 194,
 	FI_TLIMIT_MEMORY = 195,
 	FI_TLIMIT_MOST = 196,
+	FI_PCIE_RECOVERIES = 169,
+	FI_PCIE_ERRORS_FIRST = 173,
+	FI_PCIE_ERRORS_LAST = 183,
+	FI_PCIE_SENT = 197,
+	FI_PCIE_RECEIVED = 198,
 	FI_MIG_MODE_INDEPENDENT = 199,
 	FI_RECOVERY_ACTION = 230,
 	FI_HELD_BY_HEAT_FIRST = 269,
 	FI_HELD_BY_HEAT_LAST = 271,
+	FI_NEVER_GIVEN = 274,
+	FI_COUNT = 289, /* of driver 580 */
 	SCOPE_GPU = 0,
 	SCOPE_MEMORY = 2,
 	/* A caller's array; more is garbage in the count. */
@@ -77,6 +85,8 @@ static nvmlReturn_t power_field(const struct tr_drv_target *target, nvmlFieldVal
 	/* A card measures its memory's average too; modules are of another kind of card. */
 	if (field->scopeId == SCOPE_MEMORY && field->fieldId == FI_POWER_AVERAGE)
 		return put_known(field, board->power_memory_idle);
+	if (field->scopeId == SCOPE_MEMORY && field->fieldId >= FI_POWER_MIN)
+		return NVML_ERROR_INVALID_ARGUMENT;
 	if (field->scopeId != SCOPE_GPU)
 		return NVML_ERROR_NOT_SUPPORTED;
 	switch (field->fieldId) {
@@ -106,6 +116,15 @@ static nvmlReturn_t limit_field(const struct tr_drv_target *target, nvmlFieldVal
 	return put_signed(field, 0);
 }
 
+static nvmlReturn_t energy_field(const struct tr_drv_target *target, nvmlFieldValue_t *field)
+{
+	uint64_t mj = tr_load_energy(target);
+
+	if (!mj || (field->fieldId == FI_ENERGY && field->scopeId != SCOPE_GPU))
+		return NVML_ERROR_NOT_SUPPORTED;
+	return put_long(field, mj);
+}
+
 static bool is_between(uint32_t id, uint32_t first, uint32_t last)
 {
 	return id >= first && id <= last;
@@ -121,6 +140,8 @@ static nvmlReturn_t board_field(const struct tr_drv_target *target, nvmlFieldVal
 		return power_field(target, field);
 	if (is_between(id, FI_TLIMIT_SHUTDOWN, FI_TLIMIT_MOST))
 		return limit_field(target, field);
+	if (id == FI_TOTAL_ENERGY || id == FI_ENERGY)
+		return energy_field(target, field);
 	if (id == FI_MEMORY_TEMP)
 		return put_known(field, tr_load_temperature(target, /* of_memory= */ true));
 	return NVML_ERROR_NOT_SUPPORTED;
@@ -131,20 +152,24 @@ static nvmlReturn_t put_field(const struct tr_drv_target *target, nvmlFieldValue
 	bool has_ecc = !strstr(target->product->name, "GeForce");
 	uint32_t id = field->fieldId;
 
+	if (id == 0 || id == FI_NEVER_GIVEN || id >= FI_COUNT)
+		return NVML_ERROR_INVALID_ARGUMENT;
 	if (target->ci)
 		return NVML_ERROR_NOT_SUPPORTED;
 	if (id == FI_ECC_CURRENT || id == FI_ECC_PENDING)
-		return has_ecc ? put_unsigned(field, 1) : NVML_ERROR_NOT_SUPPORTED;
+		return has_ecc ? put_long(field, 1) : NVML_ERROR_NOT_SUPPORTED;
 	if (is_between(id, FI_ECC_FIRST, FI_ECC_LAST))
 		return has_ecc ? put_long(field, 0) : NVML_ERROR_NOT_SUPPORTED;
 	if (is_between(id, FI_REMAPPED_FIRST, FI_REMAPPED_LAST))
 		return has_ecc && target->product->board && target->product->board->remap_banks
-			       ? put_unsigned(field, 0)
+			       ? put_long(field, 0)
 			       : NVML_ERROR_NOT_SUPPORTED;
-	if (id == FI_PCIE_REPLAYS || id == FI_PCIE_ROLLOVERS)
+	if (id == FI_PCIE_REPLAYS || id == FI_PCIE_ROLLOVERS || id == FI_PCIE_RECOVERIES ||
+		id == FI_PCIE_SENT || id == FI_PCIE_RECEIVED ||
+		is_between(id, FI_PCIE_ERRORS_FIRST, FI_PCIE_ERRORS_LAST))
 		return put_unsigned(field, 0);
 	/* How long clocks were held down, and what would mend the card: never, and nothing. */
-	if (id == FI_HELD_BY_POWER || id == FI_HELD_BY_SYNC_BOOST ||
+	if (is_between(id, FI_HELD_FIRST, FI_HELD_LAST) ||
 		is_between(id, FI_HELD_BY_HEAT_FIRST, FI_HELD_BY_HEAT_LAST))
 		return put_long(field, 0);
 	if (id == FI_RECOVERY_ACTION)

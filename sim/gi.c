@@ -91,12 +91,18 @@ static void put_v3(const struct tr_gi_profile *profile, nvmlGpuInstanceProfileIn
 		.ofaCount = profile->ofa,
 		.memorySizeMB = profile->memory_mib };
 
-	snprintf(info.name, sizeof(info.name), "MIG %s", profile->name);
+	/* A real driver leaves the name of this form empty (580.159.04, H100 and H200). */
 	if (profile->p2p)
 		info.capabilities |= NVML_GPU_INSTANCE_PROFILE_CAPS_P2P;
 	if (strstr(profile->name, "+gfx"))
 		info.capabilities |= NVML_GPU_INSTANCE_PROFILE_CAPS_GFX;
 	memcpy(ret, &info, sizeof(info));
+}
+
+static bool is_known_version(uint32_t version)
+{
+	return version == NVML_VERSION_WORD(nvmlGpuInstanceProfileInfo_v2_t, 2) ||
+	       version == NVML_VERSION_WORD(nvmlGpuInstanceProfileInfo_v3_t, 3);
 }
 
 /* The caller's version word says which of two layouts lies at `info`. */
@@ -119,7 +125,8 @@ nvmlReturn_t nvmlDeviceGetGpuInstanceProfileInfoV(
 	nvmlReturn_t r;
 
 	TR_DRV_CALL(TR_FN_nvmlDeviceGetGpuInstanceProfileInfoV);
-	r = info ? by_enum(device, profile, &target) : NVML_ERROR_INVALID_ARGUMENT;
+	r = info && is_known_version(info->version) ? by_enum(device, profile, &target)
+						    : NVML_ERROR_INVALID_ARGUMENT;
 	return r == NVML_SUCCESS ? put_versioned(target.profile, info) : r;
 }
 

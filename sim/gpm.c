@@ -54,7 +54,8 @@ nvmlReturn_t nvmlGpmQueryDeviceSupport(nvmlDevice_t device, nvmlGpmSupport_t *su
 
 	TR_DRV_CALL(TR_FN_nvmlGpmQueryDeviceSupport);
 	r = support ? tr_drv_device(device, &target) : NVML_ERROR_INVALID_ARGUMENT;
-	if (r == NVML_SUCCESS && support->version != NVML_VERSION_WORD(nvmlGpmSupport_t, 1))
+	/* A plain number here, not the word with the size in it. */
+	if (r == NVML_SUCCESS && support->version != 1)
 		r = NVML_ERROR_ARGUMENT_VERSION_MISMATCH;
 	if (r == NVML_SUCCESS)
 		support->isSupportedDevice = has_gpm(target.model);

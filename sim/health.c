@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-enum { ERROR_TYPES = 2, COUNTER_TYPES = 2, LOCATIONS = 9, SRAM = 7, UNCORRECTED = 1, VOLATILE = 0 };
+enum { ERROR_TYPES = 2, COUNTER_TYPES = 2, LOCATIONS = 8, SRAM = 7, UNCORRECTED = 1, VOLATILE = 0 };
 
 static bool has_ecc(const struct tr_drv_target *target)
 {

@@ -74,13 +74,11 @@ nvmlReturn_t nvmlSystemGetNVMLVersion(char *version, unsigned size)
 
 static nvmlReturn_t cuda_version(enum tr_sim_fn fn, int *version)
 {
-	nvmlReturn_t r = tr_drv_note(fn);
-
-	if (r == NVML_SUCCESS && !version)
-		r = NVML_ERROR_INVALID_ARGUMENT;
-	if (r == NVML_SUCCESS)
-		*version = CUDA_VERSION;
-	return r;
+	TR_DRV_CALL(fn);
+	if (!version)
+		return NVML_ERROR_INVALID_ARGUMENT;
+	*version = CUDA_VERSION;
+	return NVML_SUCCESS;
 }
 
 nvmlReturn_t nvmlSystemGetCudaDriverVersion(int *version)

@@ -128,3 +128,17 @@ uint32_t tr_load_temperature(const struct tr_drv_target *target, bool of_memory)
 	rise = of_memory ? MEMORY_RISE : board->temp_limit - BELOW_LIMIT - board->temp_idle;
 	return idle + rise * tr_load_permille(target) / FULL;
 }
+
+uint64_t tr_load_energy(const struct tr_drv_target *target)
+{
+	const struct tr_gpu_board *board = target->product->board;
+	double rest, work, share;
+
+	if (!board || !board->power_idle || !board->power_default)
+		return 0;
+	share = tr_load_share_ns(target, 1000000000);
+	rest = (double)tr_load_now_ns() / 1e9 * board->power_idle;
+	work = (double)tr_load_cpu_ns(target->gpu_idx, TR_SIM_WHOLE) / share *
+	       (board->power_default - board->power_idle);
+	return (uint64_t)(rest + work);
+}

@@ -21,3 +21,6 @@ uint32_t tr_load_permille(const struct tr_drv_target *target);
 /* What follows from it; 0: unknown. Milliwatts, degrees. */
 uint32_t tr_load_power(const struct tr_drv_target *target);
 uint32_t tr_load_temperature(const struct tr_drv_target *target, bool of_memory);
+/* Millijoules since this machine started, as if the card had rested, plus what its servers' work
+ * cost. */
+uint64_t tr_load_energy(const struct tr_drv_target *target);

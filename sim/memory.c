@@ -197,8 +197,9 @@ nvmlReturn_t nvmlDeviceGetMemoryInfo_v2(nvmlDevice_t device, nvmlMemory_v2_t *me
 	TR_DRV_CALL(TR_FN_nvmlDeviceGetMemoryInfo_v2);
 	if (!memory)
 		return NVML_ERROR_INVALID_ARGUMENT;
+	/* As a real driver answers: the call is then one that it does not have. */
 	if (memory->version != NVML_VERSION_WORD(nvmlMemory_v2_t, 2))
-		return NVML_ERROR_ARGUMENT_VERSION_MISMATCH;
+		return NVML_ERROR_FUNCTION_NOT_FOUND;
 	r = memory_of(device, &amounts);
 	if (r != NVML_SUCCESS)
 		return r;

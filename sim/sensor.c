@@ -49,7 +49,7 @@ static uint32_t clock_app(const struct tr_drv_target *target, unsigned type)
 
 static uint32_t clock_boost(const struct tr_drv_target *target, unsigned type)
 {
-	return type == NVML_CLOCK_VIDEO ? 0 : clock_most(target, type);
+	return type == NVML_CLOCK_VIDEO || type == NVML_CLOCK_MEM ? 0 : clock_most(target, type);
 }
 
 typedef uint32_t clock_fn(const struct tr_drv_target *target, unsigned type);
@@ -240,26 +240,20 @@ nvmlReturn_t nvmlDeviceGetPowerUsage(nvmlDevice_t device, unsigned *mw)
 	return NVML_SUCCESS;
 }
 
-/* Since this machine started, as if it had rested, plus what the card's servers' work cost. */
 nvmlReturn_t nvmlDeviceGetTotalEnergyConsumption(nvmlDevice_t device, unsigned long long *mj)
 {
-	const struct tr_gpu_board *board;
 	struct tr_drv_target target;
-	double rest, work, share;
+	uint64_t energy;
 	nvmlReturn_t r;
 
 	TR_DRV_CALL(TR_FN_nvmlDeviceGetTotalEnergyConsumption);
 	r = mj ? card_board(device, &target) : NVML_ERROR_INVALID_ARGUMENT;
 	if (r != NVML_SUCCESS)
 		return r;
-	board = target.product->board;
-	if (!board->power_idle || !board->power_default)
+	energy = tr_load_energy(&target);
+	if (!energy)
 		return NVML_ERROR_NOT_SUPPORTED;
-	share = tr_load_share_ns(&target, 1000000000);
-	rest = (double)tr_load_now_ns() / 1e9 * board->power_idle;
-	work = (double)tr_load_cpu_ns(target.gpu_idx, TR_SIM_WHOLE) / share *
-	       (board->power_default - board->power_idle);
-	*mj = (unsigned long long)(rest + work);
+	*mj = energy;
 	return NVML_SUCCESS;
 }
 
@@ -323,10 +317,10 @@ nvmlReturn_t nvmlDeviceGetTemperatureThreshold(
 		value = board->temp_shutdown;
 	else if (threshold == SLOWDOWN)
 		value = board->temp_slowdown;
-	else if (threshold == MEMORY_MOST || threshold == MOST)
-		/* The memory's limit is 10 above the chip's on A100, unknown on the others. */
-		value = threshold == MOST ? board->temp_limit
-					  : (board->temp_has_margins ? 0 : board->temp_limit + 10);
+	else if (threshold == MEMORY_MOST)
+		value = board->temp_memory_limit;
+	else if (threshold == MOST)
+		value = board->temp_limit;
 	if (!value)
 		return NVML_ERROR_NOT_SUPPORTED;
 	*celsius = value;

@@ -27,11 +27,14 @@ static nvmlReturn_t check_handle(const char *name, uintptr_t first)
 	return NVML_SUCCESS;
 }
 
-int tr_drv_unmodelled(enum tr_sim_fn fn, uintptr_t first)
+int tr_drv_unmodelled(enum tr_sim_fn fn, uintptr_t first, uintptr_t second, uintptr_t third)
 {
 	nvmlReturn_t r;
 
 	TR_DRV_CALL(fn);
 	r = check_handle(tr_sim_fn_names[fn], first);
+	/* The third may be no argument at all, but what the caller left in its register. */
+	if (r == NVML_SUCCESS && second == 0 && third == 0 && strstr(tr_sim_fn_names[fn], "Get"))
+		r = NVML_ERROR_INVALID_ARGUMENT;
 	return (int)(r == NVML_SUCCESS ? NVML_ERROR_NOT_SUPPORTED : r);
 }

@@ -27,13 +27,12 @@ def main():
         sys.exit(f"{names_path}: the real library has no {', '.join(sorted(unknown))}")
     out = ["/* Generated from data/nvml-symbols.txt by tools/gen_nvml_stubs.py. */",
            '#include "sim/unmodelled.h"', "",
-           "/* Only the first argument is looked at, and only where it is a handle, so one shape of",
-           " * body serves every signature. */",
+           "/* Numbers or pointers, never a struct or a double: one shape serves every signature. */",
            "#define STUB(name)                                                       \\",
-           '\t__attribute__((visibility("default"))) int name(uintptr_t);          \\',
-           "\tint name(uintptr_t first)                           \\",
+           '\t__attribute__((visibility("default"))) int name(uintptr_t, uintptr_t, uintptr_t); \\',
+           "\tint name(uintptr_t first, uintptr_t second, uintptr_t third)            \\",
            "\t{                                                                   \\",
-           "\t\treturn tr_drv_unmodelled(TR_FN_##name, first);                  \\",
+           "\t\treturn tr_drv_unmodelled(TR_FN_##name, first, second, third);   \\",
            "\t}", ""]
     out += [f"STUB({name})" for name in sorted(set(names) - modelled)]
     pathlib.Path(out_path).write_text("\n".join(out) + "\n")

@@ -50,6 +50,11 @@ NVML_AT(nvmlGpmMetricsGet_t, metrics, 24);
 nvmlReturn_t nvmlDeviceGetNumGpuCores(nvmlDevice_t device, unsigned *n);
 nvmlReturn_t nvmlDeviceGetMemoryBusWidth(nvmlDevice_t device, unsigned *bits);
 nvmlReturn_t nvmlDeviceGetBusType(nvmlDevice_t device, unsigned *type);
+nvmlReturn_t nvmlDeviceGetNumFans(nvmlDevice_t device, unsigned *n);
+nvmlReturn_t nvmlDeviceGetPowerSource(nvmlDevice_t device, unsigned *source);
+nvmlReturn_t nvmlDeviceGetAdaptiveClockInfoStatus(nvmlDevice_t device, unsigned *status);
+nvmlReturn_t nvmlDeviceGetPcieLinkMaxSpeed(nvmlDevice_t device, unsigned *generation);
+nvmlReturn_t nvmlDeviceGetPcieSpeed(nvmlDevice_t device, unsigned *speed);
 nvmlReturn_t nvmlDeviceSetComputeMode(nvmlDevice_t device, unsigned mode);
 nvmlReturn_t nvmlDeviceGetCpuAffinityWithinScope(
 	nvmlDevice_t device, unsigned size, unsigned long *set, unsigned scope);

@@ -62,7 +62,7 @@ struct tr_gpu_board {
 	uint32_t clock_memory_low, clock_least; /* a second memory clock; the least of graphics */
 	uint32_t power_idle, power_default, power_min, power_max, power_memory_idle;
 	uint32_t temp_idle, temp_memory_idle;
-	uint32_t temp_limit, temp_shutdown, temp_slowdown;
+	uint32_t temp_limit, temp_memory_limit, temp_shutdown, temp_slowdown;
 	bool temp_has_margins; /* limits are told as what is left to them */
 	uint32_t bar1_mib;
 	uint32_t bar1_mig_mib;	 /* what slices share; 0: unknown */

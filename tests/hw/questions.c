@@ -7,12 +7,12 @@
  *
  * Lines are "call arguments: code value...". What names a card (UUID, serial number, PCI place) is
  * left out; what moves (load, power, temperature) is told by its code alone. Each question is put
- * by a child, since some are asked with arguments that may end it: a signal is an answer too.
+ * by a child, since some are asked with arguments that may end it: a signal is an answer too. The
+ * child starts the library itself, for a real one answers UNINITIALIZED behind a fork.
  */
 #include "abi/nvml_more.h"
 
 #include <dlfcn.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +24,7 @@ enum { ROOM = 1 << 16, MAX_FIELD = 290 };
 
 static void *library;
 static nvmlDevice_t device;
+static bool is_before_init = true;
 static _Alignas(16) char room[ROOM];
 
 #define NV(sym)                                          \
@@ -67,8 +68,10 @@ static void ask(void (*question)(const char *, unsigned), const char *name, unsi
 	fflush(stdout);
 	pid = fork();
 	if (pid == 0) {
-		signal(SIGSEGV, SIG_DFL);
 		alarm(20);
+		if (!is_before_init &&
+			(NV(nvmlInit_v2)() || NV(nvmlDeviceGetHandleByIndex_v2)(0, &device)))
+			_exit(1);
 		question(name, number);
 		fflush(stdout);
 		_exit(0);
@@ -284,8 +287,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	ask_every_name(argv[2], 1);
-	if (NV(nvmlInit_v2)() || NV(nvmlDeviceGetHandleByIndex_v2)(0, &device))
-		return 1;
+	is_before_init = false;
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)
 		ask(ask_number, numbers[i], 0);
 	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
