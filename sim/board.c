@@ -191,7 +191,7 @@ nvmlReturn_t nvmlDeviceGetPcieSpeed(nvmlDevice_t device, unsigned *speed)
 		offsetof(struct tr_gpu_board, pcie_gen), speed ? &gen : NULL);
 
 	if (r == NVML_SUCCESS)
-		*speed = OF_GENERATION_1 << (gen - 1);
+		*speed = (unsigned)OF_GENERATION_1 << (gen - 1);
 	return r;
 }
 

@@ -27,7 +27,7 @@ static nvmlReturn_t check_handle(const char *name, uintptr_t first)
 	return NVML_SUCCESS;
 }
 
-int tr_drv_unmodelled(enum tr_sim_fn fn, uintptr_t first, uintptr_t second, uintptr_t third)
+static nvmlReturn_t answer(enum tr_sim_fn fn, uintptr_t first, uintptr_t second, uintptr_t third)
 {
 	nvmlReturn_t r;
 
@@ -36,5 +36,10 @@ int tr_drv_unmodelled(enum tr_sim_fn fn, uintptr_t first, uintptr_t second, uint
 	/* The third may be no argument at all, but what the caller left in its register. */
 	if (r == NVML_SUCCESS && second == 0 && third == 0 && strstr(tr_sim_fn_names[fn], "Get"))
 		r = NVML_ERROR_INVALID_ARGUMENT;
-	return (int)(r == NVML_SUCCESS ? NVML_ERROR_NOT_SUPPORTED : r);
+	return r == NVML_SUCCESS ? NVML_ERROR_NOT_SUPPORTED : r;
+}
+
+int tr_drv_unmodelled(enum tr_sim_fn fn, uintptr_t first, uintptr_t second, uintptr_t third)
+{
+	return (int)answer(fn, first, second, third);
 }
