@@ -496,6 +496,9 @@ def comment(text):
 
 def main():
     """Runs the program's cases, or those named on the command line; prints TAP."""
+    for path in (TRANCHE, SERVER):
+        if not os.path.exists(path):
+            sys.exit("there is no '%s': build first" % path)
     module = sys.modules["__main__"]
     cases = {n[5:]: f for n, f in vars(module).items() if n.startswith("test_")}
     chosen = [a for a in sys.argv[1:] if a != "long"] or list(cases)
