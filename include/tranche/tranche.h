@@ -491,6 +491,12 @@ int tr_virtual_reset(const char *name, int gpu, struct tr_err *err);
 int tr_virtual_reload(const char *name, struct tr_err *err);
 int tr_virtual_reboot(const char *name, struct tr_err *err);
 
+/* Becomes the program argv (NULL at its end), in a mount namespace of its own in which it finds,
+ * with the node's library, what a driver shows beside it: /proc/driver/nvidia*, /dev/nvidia*, the
+ * cards in /sys/bus/pci/devices, a line of /proc/modules. Nothing on the machine changes. Returns
+ * only when that fails: PERMISSION without root, NOT_FOUND for a program that is not there. */
+int tr_virtual_run(const char *name, char *const argv[], struct tr_err *err);
+
 /* Faults on order, for tests: "nvmlDeviceCreateGpuInstance:3=INSUFFICIENT_RESOURCES", "gpu-lost",
  * "xid 79", "slow"; tranche-virtual(1) has the language. INVALID says what is wrong with the text.
  * Cleared, lost cards are back too. */

@@ -114,4 +114,5 @@ extern const struct tr_cmd tr_cmd_virtual_list;
 extern const struct tr_cmd tr_cmd_virtual_reboot;
 extern const struct tr_cmd tr_cmd_virtual_reload;
 extern const struct tr_cmd tr_cmd_virtual_reset;
+extern const struct tr_cmd tr_cmd_virtual_run;
 extern const struct tr_cmd tr_cmd_virtual_trace;

@@ -26,6 +26,7 @@ static const struct tr_cmd *const cmds[] = {
 	&tr_cmd_virtual_create,
 	&tr_cmd_virtual_list,
 	&tr_cmd_virtual_env,
+	&tr_cmd_virtual_run,
 	&tr_cmd_virtual_destroy,
 	&tr_cmd_virtual_reset,
 	&tr_cmd_virtual_reload,

@@ -150,3 +150,21 @@ load helper
 	[ "$output" = "$before" ]
 	fails 2 "on or off" "tranche virtual trace on" -- virtual trace maybe
 }
+
+@test "a program sees the node's devices, and the machine does not" {
+	[ "$(id -u)" -eq 0 ] || skip "needs root"
+	unshare -m true || skip "needs the right to mount"
+	sliced 2g.20gb
+	run -0 tranche virtual run -- sh -c 'cat /sys/bus/pci/devices/0000:10:00.0/device
+		grep -c access /proc/driver/nvidia-caps/mig-minors
+		cat /proc/driver/nvidia/capabilities/gpu0/mig/gi5/ci0/access
+		ls /dev/nvidia0 /dev/nvidiactl /dev/nvidia-caps/nvidia-cap48 /dev/null
+		echo $TRANCHE_NODE; exit 0'
+	[ "${lines[0]}" = 0x20b2 ]
+	[ "${lines[1]}" = 4320 ]
+	[ "${lines[2]}" = "DeviceFileMinor: 49" ]
+	[ "${lines[-1]}" = golden ]
+	[ ! -e /dev/nvidiactl ]
+	run -7 tranche virtual run -- sh -c 'exit 7'
+	fails 3 "no-such-program" -- virtual run -- no-such-program
+}

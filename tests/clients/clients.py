@@ -181,6 +181,35 @@ def test_hwloc(node):
     wants(calls, "nvmlDeviceGetSerial", "nvmlDeviceGetUUID", "nvmlDeviceGetPciInfo_v3")
 
 
+def test_slurm(node):
+    if os.geteuid() != 0:
+        raise fetch.Unreachable("needs root, to show it the driver's files")
+    tree = fetch.fetch(BUILD, "trixie", ["slurmd", "slurm-wlm-nvml-plugin"])
+    node.cut()
+    host = os.uname().nodename
+    with open(f"{node.room}/slurm.conf", "w", encoding="utf-8") as file:
+        file.write(f"ClusterName=test\nSlurmctldHost={host}\nGresTypes=gpu\n"
+                   f"PluginDir={glob.glob(f'{tree}/usr/lib/*/slurm-wlm')[0]}\n"
+                   f"AuthType=auth/none\nCredType=cred/none\nSlurmUser=root\nSlurmdUser=root\n"
+                   f"SlurmdSpoolDir={node.room}/spool\nSlurmdPidFile={node.room}/slurmd.pid\n"
+                   f"SlurmdLogFile={node.room}/slurmd.log\nProctrackType=proctrack/linuxproc\n"
+                   f"TaskPlugin=task/none\nNodeName={host} CPUs={os.cpu_count()} "
+                   f"Gres=gpu:nvidia_a100_2g.20gb:1,gpu:nvidia_a100_1g.10gb:2,"
+                   f"gpu:nvidia_h100_80gb_hbm3:1\n"
+                   f"PartitionName=all Nodes={host}\n")
+    with open(f"{node.room}/gres.conf", "w", encoding="utf-8") as file:
+        file.write("AutoDetect=nvml\n")
+    slurmd = fetch.command(tree, node.driver, "usr/sbin/slurmd-wlm", "-G", "-f",
+                           f"{node.room}/slurm.conf", name="slurmd")
+    output, calls = run(node, [TRANCHE, "virtual", "run", "--", *slurmd])
+    for words in ("Type=nvidia_h100_80gb_hbm3 Count=1", "Type=nvidia_a100_2g.20gb Count=1",
+                  "Type=nvidia_a100_1g.10gb Count=1",
+                  "File=/dev/nvidia0,/dev/nvidia-caps/nvidia-cap84,/dev/nvidia-caps/nvidia-cap85"):
+        assert words in output, f"{words!r} is not in {output}"
+    wants(calls, "nvmlDeviceGetMigDeviceHandleByIndex", "nvmlDeviceGetGpuInstanceId",
+          "nvmlDeviceGetMinorNumber", "nvmlDeviceGetCpuAffinity")
+
+
 TESTS = {name[5:].replace("_", "-"): test for name, test in globals().items()
          if name.startswith("test_")}
 
