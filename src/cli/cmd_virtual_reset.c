@@ -11,7 +11,7 @@ static int run(const struct tr_call *call, struct tr_err *err)
 }
 
 static const char *const example[] = {
-	"tranche virtual reset lab -i 0   # one card: its slices go, a pending mode comes",
+	"tranche virtual reset lab -i 0   # one card: its slices go",
 	NULL,
 };
 

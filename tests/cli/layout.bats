@@ -182,3 +182,25 @@ mig-configs:
 	run --separate-stderr tranche slices
 	[ -z "$stderr" ]
 }
+
+@test "the unit is one that systemd takes" {
+	command -v systemd-analyze >/dev/null || skip "no systemd-analyze"
+	# It looks for the program that the unit starts, too.
+	run systemd-analyze verify --man=no "$LAYOUT_UNIT"
+	echo "$output"
+	[ "$status" -eq 0 ]
+	! grep -q "$(basename "$LAYOUT_UNIT")" <<<"$output"
+}
+
+@test "after a reboot the unit's command brings mode, slices and UUIDs back" {
+	node a100-80gb h200-141gb
+	tranche apply all-balanced 2>/dev/null
+	tranche create -q -i 1 1g.18gb >/dev/null 2>&1 || true
+	before=$(tranche slices --json)
+	tranche virtual reboot golden >/dev/null
+	[ -z "$(tranche slices -q 2>/dev/null)" ]
+	mapfile -t words < <(sed -n 's/^ExecStart=//p' "$LAYOUT_UNIT" | tr ' ' '\n')
+	TRANCHE_NODE=golden "${words[@]}" 2>/dev/null
+	[ "$(tranche slices --json)" = "$before" ]
+	tranche assert all-balanced
+}

@@ -173,13 +173,59 @@ static void write_layout(char path[128])
 
 /* --- Applying, with trouble --- */
 
-enum trouble { NONE, INTERRUPTED, KILLED_AT_A_STEP, KILLED_SOME_TIME, N_TROUBLES };
+enum trouble {
+	NONE,
+	INTERRUPTED,
+	ONE_FAULT,   /* a call of the driver fails once */
+	MORE_FAULTS, /* from some call on, all fail, those of going back included */
+	LOST,	     /* the card falls off the bus */
+	KILLED_AT_A_STEP,
+	KILLED_SOME_TIME,
+	N_TROUBLES
+};
 
 struct trip {
 	enum trouble trouble;
 	size_t at, n_seen, n_free, n_cut;
 	volatile int stop;
 };
+
+static void set_fault(const char *text)
+{
+	struct tr_err err = { 0 };
+
+	if (tr_virtual_fault_set("n", text, &err) < 0)
+		fail_msg("%s", err.msg);
+}
+
+static void set_random_fault(enum trouble trouble)
+{
+	static const char *const calls[] = { "nvmlDeviceCreateGpuInstanceWithPlacement",
+		"nvmlGpuInstanceCreateComputeInstance", "nvmlGpuInstanceDestroy",
+		"nvmlComputeInstanceDestroy", "nvmlDeviceSetMigMode" };
+	static const char *const codes[] = { "INSUFFICIENT_RESOURCES", "TIMEOUT", "UNKNOWN" };
+	char text[128];
+
+	snprintf(text, sizeof(text), "%s:%zu%s=%s", calls[random_below(TR_COUNT(calls))],
+		1 + random_below(4), trouble == MORE_FAULTS ? "+" : "",
+		codes[random_below(TR_COUNT(codes))]);
+	set_fault(text);
+}
+
+/* Calls of a function, by all processes, since the trace was put on. */
+static size_t count_calls(const char *function)
+{
+	struct tr_virtual_trace *trace = NULL;
+	struct tr_err err = { 0 };
+	size_t n = 0;
+
+	assert_int_equal(tr_virtual_trace_get("n", &trace, &err), 0);
+	for (size_t i = 0; i < trace->n; i++)
+		if (strcmp(trace->v[i].function, function) == 0)
+			n += trace->v[i].n_calls;
+	tr_virtual_trace_free(trace);
+	return n;
+}
 
 static void on_step(void *arg, const struct tr_step *step)
 {
@@ -193,6 +239,8 @@ static void on_step(void *arg, const struct tr_step *step)
 		trip->stop = 1;
 	if (trip->trouble == KILLED_AT_A_STEP)
 		raise(SIGKILL);
+	if (trip->trouble == LOST)
+		set_fault("gpu-lost:0");
 }
 
 static int apply(const char *path, struct trip *trip, struct tr_err *err)
@@ -310,13 +358,18 @@ static void one_pair(size_t *ret_new, size_t *ret_old, size_t *ret_open)
 	busy_some(&before, busy);
 	write_layout(path);
 	check_counts(path, &n_free, &n_cut);
+	assert_int_equal(tr_virtual_trace_set("n", true, &err), 0);
+	if (trip.trouble == ONE_FAULT || trip.trouble == MORE_FAULTS)
+		set_random_fault(trip.trouble);
 	if (trip.trouble >= KILLED_AT_A_STEP)
 		apply_killed(path, &trip);
 	else
 		r = apply(path, &trip, &err);
+	assert_int_equal(tr_virtual_faults_clear("n", &err), 0);
 	if (is_open()) {
 		++*ret_open;
-		assert_true(trip.trouble >= KILLED_AT_A_STEP);
+		/* One failure is always taken back. */
+		assert_true(trip.trouble > ONE_FAULT);
 		finish_or_go_back();
 	}
 	assert_false(is_open());
@@ -327,7 +380,7 @@ static void one_pair(size_t *ret_new, size_t *ret_old, size_t *ret_open)
 			fail_msg("%s, which was busy, is gone", before.v[i].profile);
 	is_new = stands(path);
 	/* The old one may be the new one: then both hold. */
-	if (r == 0 && trip.trouble < KILLED_AT_A_STEP && !is_new)
+	if (r == 0 && trip.trouble <= ONE_FAULT && !is_new)
 		fail_msg("said to be applied, and is not");
 	if (!is_new && strcmp(before.text, after.text) != 0)
 		fail_msg(
@@ -335,6 +388,11 @@ static void one_pair(size_t *ret_new, size_t *ret_old, size_t *ret_open)
 	if (trip.trouble == NONE && is_new && strcmp(before.text, after.text) != 0) {
 		assert_int_equal(trip.n_free, n_free);
 		assert_int_equal(trip.n_cut, n_cut);
+		assert_int_equal(count_calls("nvmlGpuInstanceDestroy"), n_free);
+		assert_int_equal(count_calls("nvmlComputeInstanceDestroy"), n_free);
+		assert_int_equal(count_calls("nvmlDeviceCreateGpuInstanceWithPlacement"), n_cut);
+		assert_int_equal(count_calls("nvmlGpuInstanceCreateComputeInstance"), n_cut);
+		assert_int_equal(count_calls("nvmlDeviceCreateGpuInstance"), 0);
 	}
 	*(is_new ? ret_new : ret_old) += 1;
 }
@@ -462,7 +520,7 @@ static void who_is_in_the_way_is_named_and_may_be_evicted(void **state)
 	/* As an engine does when a container's processes have ended. */
 	keeper = fork();
 	if (keeper == 0) {
-		while (rmdir(group_dir) < 0)
+		for (int i = 0; i < 1000 && rmdir(group_dir) < 0; i++)
 			usleep(10000);
 		_exit(0);
 	}

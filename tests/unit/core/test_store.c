@@ -8,7 +8,9 @@
 
 #include "base/err.h"
 #include "base/fs.h"
-#include "core/store.h"
+#include "core/journal.h"
+
+#include <sqlite3.h>
 
 #include <stdio.h>
 #include <string.h>
@@ -202,6 +204,85 @@ static void a_newer_or_broken_file_is_said_and_left(void **state)
 	assert_int_equal(setenv("TRANCHE_STATE_DIR", dir, 1), 0);
 }
 
+/* What the first version of the format held is there after the change to the second. */
+static void a_file_of_the_first_format_is_brought_up_to_date(void **state)
+{
+	static const char old[] =
+		"CREATE TABLE slice (node TEXT NOT NULL, gpu_uuid TEXT NOT NULL, start INTEGER NOT "
+		"NULL, size INTEGER NOT NULL, profile_id INTEGER NOT NULL, profile TEXT NOT NULL, "
+		"stack TEXT NOT NULL, model TEXT NOT NULL, replica INTEGER NOT NULL, is_cut "
+		"INTEGER "
+		"NOT NULL, PRIMARY KEY (node, gpu_uuid, start)) WITHOUT ROWID;"
+		"INSERT INTO slice VALUES ('old', 'GPU-1', 4, 2, 14, '2g.20gb', '', '', 0, 1);"
+		"PRAGMA user_version = 1;";
+	TR_AUTO(tr_store_closep) struct tr_store *store = NULL;
+	TR_AUTO(tr_journal_done) struct tr_journal journal = { 0 };
+	TR_AUTO_FREE char *path = NULL;
+	struct tr_rows rows = { 0 };
+	struct tr_err err = { 0 };
+	char old_dir[96];
+	sqlite3 *db = NULL;
+
+	(void)state;
+	snprintf(old_dir, sizeof(old_dir), "%s/old", dir);
+	assert_int_equal(mkdir(old_dir, 0700), 0);
+	assert_true(asprintf(&path, "%s/tranche.db", old_dir) > 0);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, old, NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+	setenv("TRANCHE_STATE_DIR", old_dir, 1);
+	assert_int_equal(tr_store_open(&store, &err), 0);
+	assert_int_equal(tr_store_rows(store, "old", &rows, &err), 0);
+	assert_int_equal(rows.n, 1);
+	tr_rows_done(&rows);
+	assert_int_equal(tr_journal_read(store, "old", &journal, &err), 0);
+	assert_false(journal.is_open);
+	setenv("TRANCHE_STATE_DIR", dir, 1);
+}
+
+static void a_journal_is_there_whole_until_it_is_closed(void **state)
+{
+	TR_AUTO(tr_store_closep) struct tr_store *store = NULL;
+	TR_AUTO(tr_journal_done) struct tr_journal back = { 0 };
+	TR_AUTO_FREE char *label = NULL, *text = NULL;
+	struct tr_journal_step steps[2] = { { .kind = TR_JOURNAL_FREE },
+		{ .kind = TR_JOURNAL_CUT } };
+	struct tr_journal journal = { .label = (char *)(uintptr_t) "'x'",
+		.before = (char *)(uintptr_t) "b",
+		.after = (char *)(uintptr_t) "a",
+		.n = 2,
+		.v = steps };
+	struct tr_err err = { 0 };
+	char words[256];
+
+	(void)state;
+	steps[0].row = row_at("GPU-1", 0, "demo");
+	steps[1].row = row_at("GPU-1", 4, "demo");
+	assert_int_equal(tr_store_open(&store, &err), 0);
+	assert_false(tr_journal_say(store, "j", words));
+	assert_int_equal(tr_journal_check(store, "j", &err), 0);
+	assert_int_equal(tr_journal_open(store, "j", &journal, &err), 0);
+	assert_int_equal(tr_journal_open(store, "j", &journal, &err), -TR_E_IO);
+	assert_int_equal(tr_journal_mark(store, "j", 1, TR_JOURNAL_BEGUN, &err), 0);
+	assert_int_equal(tr_journal_read(store, "j", &back, &err), 0);
+	assert_true(back.is_open);
+	assert_string_equal(back.before, "b");
+	assert_int_equal(back.n, 2);
+	assert_string_equal(back.v[0].row.model, "chat");
+	assert_int_equal(back.v[0].state, TR_JOURNAL_PLANNED);
+	assert_int_equal(back.v[1].kind, TR_JOURNAL_CUT);
+	assert_int_equal(back.v[1].state, TR_JOURNAL_BEGUN);
+	assert_true(tr_journal_say(store, "j", words));
+	assert_string_equal(words, "a change of layout to 'x' is open: 1 of 2 steps begun");
+	assert_int_equal(tr_journal_check(store, "j", &err), -TR_E_BUSY);
+	assert_int_equal(tr_layout_last(store, "j", &label, &text, &err), -TR_E_NOT_FOUND);
+	assert_int_equal(tr_journal_close(store, "j", "x", "t", &err), 0);
+	assert_false(tr_journal_say(store, "j", words));
+	assert_int_equal(tr_layout_last(store, "j", &label, &text, &err), 0);
+	assert_string_equal(label, "x");
+	assert_string_equal(text, "t");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -209,6 +290,8 @@ int main(void)
 		cmocka_unit_test(rows_come_back_as_written_each_node_its_own),
 		cmocka_unit_test(stacks_are_kept_as_they_stood),
 		cmocka_unit_test(many_may_make_and_write_the_file_at_once),
+		cmocka_unit_test(a_file_of_the_first_format_is_brought_up_to_date),
+		cmocka_unit_test(a_journal_is_there_whole_until_it_is_closed),
 		cmocka_unit_test(a_newer_or_broken_file_is_said_and_left),
 	};
 
