@@ -454,6 +454,8 @@ struct tr_virtual_gpu {
 	const char *product; /* "a100-80gb", "a100-sxm4-80gb": tr_virtual_products */
 	uint32_t count;
 	bool swapped_chip; /* the mirrored chip kind, where the card has one */
+	bool passthrough;  /* of any: all as in a virtual machine, where MIG mode waits for a reset
+			    */
 };
 
 /* Makes a virtual node. name NULL: the first product's. EXISTS, INVALID (unknown product: the

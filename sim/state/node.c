@@ -80,7 +80,8 @@ static bool has_other_modes(const struct tr_sim_node *a, const struct tr_sim_nod
 {
 	for (uint32_t g = 0; g < b->n_gpus; g++)
 		if (a->gpus[g].mig_pending != b->gpus[g].mig_pending ||
-			a->gpus[g].mig_current != b->gpus[g].mig_current)
+			a->gpus[g].mig_current != b->gpus[g].mig_current ||
+			a->gpus[g].is_passthrough != b->gpus[g].is_passthrough)
 			return true;
 	return false;
 }
@@ -183,6 +184,24 @@ int tr_sim_reboot(const char *name, struct tr_err *err)
 	if (tr_sim_trace_set(name, /* on= */ true, err) < 0)
 		return -(int)err->code;
 	return tr_sim_trace_set(name, /* on= */ false, err);
+}
+
+static int pass_through(struct tr_sim_node *node, void *arg, struct tr_err *err)
+{
+	(void)arg;
+	(void)err;
+	for (uint32_t g = 0; g < node->n_gpus; g++)
+		node->gpus[g].is_passthrough = 1;
+	return 0;
+}
+
+int tr_sim_passthrough(const char *name, struct tr_err *err)
+{
+	char dir[PATH_MAX];
+
+	if (tr_sim_node_path(name, "", dir, err) < 0)
+		return -(int)err->code;
+	return tr_sim_change(dir, pass_through, NULL, err);
 }
 
 void tr_sim_event_add(struct tr_sim_node *node, uint32_t gpu_idx, uint64_t type, uint64_t data,

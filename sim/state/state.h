@@ -161,6 +161,10 @@ int tr_sim_reset(const char *name, uint32_t gpu_idx, struct tr_err *err);
 int tr_sim_reload(const char *name, struct tr_err *err);
 int tr_sim_reboot(const char *name, struct tr_err *err);
 
+/* Marks all cards as handed into a virtual machine, where a card cannot be reset from inside: on
+ * Ampere the MIG mode then waits for a reset or a reboot. */
+int tr_sim_passthrough(const char *name, struct tr_err *err);
+
 /* Adds an event, over the oldest. For use inside tr_sim_change. */
 void tr_sim_event_add(struct tr_sim_node *node, uint32_t gpu_idx, uint64_t type, uint64_t data,
 	uint32_t gi_id, uint32_t ci_id);

@@ -10,7 +10,7 @@ enum { MAX_KINDS = 16, MAX_COUNT = 16 };
 struct opts {
 	const char *name;
 	uint32_t scale;
-	bool swapped_chip, quiet;
+	bool swapped_chip, passthrough, quiet;
 };
 
 static const struct tr_opt opts[] = {
@@ -20,6 +20,8 @@ static const struct tr_opt opts[] = {
 		"divide limits by N, show memory times N", 0 },
 	{ "swapped-chip", 0, TR_OPT_FLAG, offsetof(struct opts, swapped_chip), NULL,
 		"the mirrored chip kind, where the card has one", 0 },
+	{ "passthrough", 0, TR_OPT_FLAG, offsetof(struct opts, passthrough), NULL,
+		"as in a virtual machine: Ampere's MIG mode waits", 0 },
 	{ "quiet", 'q', TR_OPT_FLAG, offsetof(struct opts, quiet), NULL, "print the name only", 0 },
 	{ 0 },
 };
@@ -80,6 +82,7 @@ static int run(const struct tr_call *call, struct tr_err *err)
 		if (parse_gpu(words.v[i], &gpus[i], err) < 0)
 			return -(int)err->code;
 		gpus[i].swapped_chip = o->swapped_chip;
+		gpus[i].passthrough = o->passthrough;
 	}
 	if (tr_virtual_create(o->name, gpus, words.n, o->scale, &name, &warning, err) < 0)
 		return -(int)err->code;

@@ -97,6 +97,9 @@ static int create(const char *name, const struct tr_virtual_gpu *gpus, size_t n_
 				     "TRANCHE_RUN_DIR and TRANCHE_STATE_DIR");
 		return -(int)err->code;
 	}
+	for (size_t i = 0; i < n_gpus; i++)
+		if (gpus[i].passthrough && tr_sim_passthrough(name, err) < 0)
+			return -(int)err->code;
 	/* What an earlier node of this name was asked to hold is not asked of this one. */
 	if (tr_store_open(&store, err) < 0 || tr_store_node_drop(store, name, err) < 0)
 		return -(int)err->code;

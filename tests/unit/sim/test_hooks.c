@@ -374,6 +374,31 @@ static void a_reload_loses_what_the_real_one_loses(void **state)
 	assert_int_equal(tr_sim_reset("nobody", 0, &err), -TR_E_NOT_FOUND);
 }
 
+/* A card in a virtual machine cannot be reset from inside: Ampere's mode waits, Hopper's does not.
+ */
+static void passed_through_the_mode_waits(void **state)
+{
+	nvmlReturn_t activation = NVML_SUCCESS;
+	unsigned current, pending, mode;
+
+	(void)state;
+	assert_int_equal(tr_sim_passthrough("test", &err), 0);
+	assert_int_equal(NV(nvmlDeviceGetVirtualizationMode)(a100, &mode), NVML_SUCCESS);
+	assert_int_equal(mode, 1);
+	assert_int_equal(NV(nvmlDeviceSetMigMode)(a100, 1, &activation), NVML_SUCCESS);
+	assert_int_equal(activation, NVML_ERROR_RESET_REQUIRED);
+	assert_int_equal(NV(nvmlDeviceGetMigMode)(a100, &current, &pending), NVML_SUCCESS);
+	assert_true(current == 0 && pending == 1);
+	nv_mig(h100, 1);
+	assert_int_equal(tr_sim_reset("test", 0, &err), 0);
+	assert_int_equal(NV(nvmlDeviceGetMigMode)(a100, &current, &pending), NVML_SUCCESS);
+	assert_true(current == 1 && pending == 1);
+	assert_int_equal(NV(nvmlDeviceSetMigMode)(a100, 0, &activation), NVML_SUCCESS);
+	assert_int_equal(tr_sim_reload("test", &err), 0);
+	assert_int_equal(NV(nvmlDeviceGetMigMode)(a100, &current, &pending), NVML_SUCCESS);
+	assert_true(current == 0 && pending == 0);
+}
+
 static int64_t now_us(void)
 {
 	struct timespec ts;
@@ -412,6 +437,7 @@ int main(void)
 		WITH_NVML(a_wait_ends_with_its_event),
 		WITH_NVML(a_reload_loses_what_the_real_one_loses),
 		WITH_NVML(slow_takes_its_time),
+		WITH_NVML(passed_through_the_mode_waits),
 	};
 
 	return cmocka_run_group_tests(tests, open_all, close_all);
