@@ -176,12 +176,21 @@ static int end_processes(
 	return 0;
 }
 
-static int evict(struct tr_relayout *run, const struct tr_card_slice *slice, struct tr_err *err)
+static int evict(struct tr_relayout *run, const struct tr_card *card,
+	const struct tr_card_slice *slice, struct tr_err *err)
 {
 	const struct tr_server *server = tr_scene_server_on(&run->scene, slice->uuid);
 	TR_AUTO(tr_holders_freep) struct tr_holder *holders = NULL;
+	TR_AUTO_BUF users = { 0 };
 	size_t n = 0;
 
+	if (tr_is_dry(run->change)) {
+		if (tr_slice_users(run->node, &run->scene, card, slice, &users, err) < 0)
+			return -(int)err->code;
+		tr_tell(run->change, TR_STEP_STOP, NULL, NULL, "%s, on %s at %u:%u",
+			tr_buf_str(&users), slice->profile, card->idx, slice->start);
+		return 0;
+	}
 	if (server) {
 		tr_tell(run->change, TR_STEP_STOP, NULL, NULL, "%s, which has to leave %s",
 			server->name, slice->profile);
@@ -232,13 +241,13 @@ static int step_free(struct tr_relayout *run, const struct tr_card *card,
 
 	if (!slice)
 		return 0;
+	if (is_evicted(run, step) && evict(run, card, slice, err) < 0)
+		return -(int)err->code;
 	tr_cut_destroy_text(card, slice, &command);
 	tr_tell(run->change, TR_STEP_FREE, NULL, tr_buf_str(&command), "%s at %u:%u",
 		slice->profile, card->idx, slice->start);
 	if (tr_is_dry(run->change))
 		return 0;
-	if (is_evicted(run, step) && evict(run, slice, err) < 0)
-		return -(int)err->code;
 	if (tr_cut_free(run->node, card, slice->start, err) == 0)
 		return 0;
 	if (err->code == TR_E_BUSY &&

@@ -204,3 +204,32 @@ mig-configs:
 	[ "$(tranche slices --json)" = "$before" ]
 	tranche assert all-balanced
 }
+
+@test "a change under a running stack moves one server and leaves the other alone" {
+	local start0 start1 pid0 pid1
+
+	lab "replicas: 2"
+	up 2>/dev/null
+	output=$(tranche ps --json)
+	read -r start0 pid0 start1 pid1 < <(value '" ".join("%d %d" % (m["slice"]["start"], m["pid"])
+		for m in sorted(d["models"], key=lambda m: m["replica"]))')
+	cat >lab.yaml <<-EOT
+		version: 1
+		layouts:
+		  lab:
+		    - gpus: [0]
+		      slices: [1g.10gb:$start0, 1g.10gb:0, 2g.20gb:2]
+	EOT
+	fails 8 "in the way: 1g.10gb at 0:$start1 (stack 'lab', model 'files', pid $pid1 " \
+		"--evict 0:$start1" -- apply -f lab.yaml
+	kill -0 "$pid0" "$pid1"
+	run --separate-stderr tranche apply -f lab.yaml --evict "0:$start1"
+	echo "$stderr"
+	[ "$status" -eq 0 ]
+	[[ $stderr == *stopping*"files_1"*freeing*"1g.10gb at 0:$start1"*cutting*"1g.10gb at 0:0"*starting*"files-1: "*ready*files-1* ]]
+	output=$(tranche ps --json)
+	[ "$(value '[(m["replica"], m["state"], m["slice"]["start"], m["pid"] == int("'"$pid0"'"))
+		for m in sorted(d["models"], key=lambda m: m["replica"])]')" = \
+		"[(0, 'ready', $start0, True), (1, 'ready', 0, False)]" ]
+	! kill -0 "$pid1" 2>/dev/null
+}
