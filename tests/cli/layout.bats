@@ -233,3 +233,19 @@ mig-configs:
 		"[(0, 'ready', $start0, True), (1, 'ready', 0, False)]" ]
 	! kill -0 "$pid1" 2>/dev/null
 }
+
+@test "an apply waits for what is in its way, and leaves the lock to whoever stops it" {
+	lab
+	up >/dev/null 2>&1
+	fails 8 "waited 0 s: GPU 0: in the way: 1g.10gb at 0:6 (stack 'lab', model 'files'" -- \
+		apply all-7g.80gb --wait 200ms
+	tranche apply all-7g.80gb --wait 60s 2>wait.log &
+	until grep -q '  waiting   GPU 0: in the way: 1g.10gb at 0:6' wait.log; do
+		kill -0 $!
+		sleep 0.05
+	done
+	tranche down lab 2>/dev/null
+	wait $!
+	cat wait.log
+	[ "$(places)" = "0/7g.80gb:0" ]
+}
