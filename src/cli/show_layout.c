@@ -177,7 +177,7 @@ int tr_show_layout_plan(
 		printf(", MIG mode of %u", plan->n_mig);
 	if (plan->n_evicted)
 		printf(", %u evicted", plan->n_evicted);
-	printf("; about %.0f s on hardware\n", plan->seconds);
+	printf("; about %.1f s on hardware\n", plan->seconds);
 	return 0;
 }
 
