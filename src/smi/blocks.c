@@ -288,7 +288,7 @@ static void process(struct tr_smi_sheet *sheet, const struct tr_smi_proc *proc)
 
 BLOCK(processes)
 {
-	const struct tr_smi_procs *procs = tr_smi__procs(dev);
+	const struct tr_smi_procs *procs = tr_smi__procs_by_pid(dev);
 
 	if (sheet->style == TR_SMI_TEXT && procs->n == 0) {
 		tr_smi__sheet_field(sheet, row->depth, row->text, NULL,

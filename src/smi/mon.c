@@ -207,9 +207,9 @@ static void put_use(FILE *out, const struct tr_smi_proc *proc,
 	for (unsigned i = 0; proc && i < n; i++)
 		if (v[i].pid == proc->pid && (!found || v[i].timeStamp >= found->timeStamp))
 			found = &v[i];
-	/* A process without a sample has used nothing; engines that it does not use are "-". */
-	put_number(cells[0], proc, found ? found->smUtil : 0);
-	put_number(cells[1], proc, found ? found->memUtil : 0);
+	/* A process without a sample, and an engine that it does not use, are "-". */
+	put_number(cells[0], found, found ? found->smUtil : 0);
+	put_number(cells[1], found, found ? found->memUtil : 0);
 	put_number(cells[2], found && found->encUtil, found ? found->encUtil : 0);
 	put_number(cells[3], found && found->decUtil, found ? found->decUtil : 0);
 	put_number(cells[4], found && found->jpgUtil, found ? found->jpgUtil : 0);
@@ -222,6 +222,7 @@ static void pmon_line(struct tr_smi_dev *dev, const struct options *o,
 	const struct tr_smi_proc *proc, const nvmlProcessUtilizationInfo_v1_t *v, unsigned n)
 {
 	FILE *out = dev->smi->out;
+	const char *name = proc ? proc->name : "-", *slash = strrchr(name, '/');
 	char pid[MON_CELL], memory[MON_CELL], protected_memory[MON_CELL];
 	bool has_bytes = proc && proc->bytes != NVML_VALUE_NOT_AVAILABLE;
 
@@ -235,12 +236,12 @@ static void pmon_line(struct tr_smi_dev *dev, const struct options *o,
 		put_use(out, proc, v, n);
 	if (is_selected(o, 'm'))
 		fprintf(out, "%7s%7s", memory, protected_memory);
-	fprintf(out, "    %-15.15s\n", proc ? proc->name : "-");
+	fprintf(out, "    %-15.15s\n", slash ? slash + 1 : name);
 }
 
 static void pmon_lines(struct tr_smi_dev *dev, const struct options *o)
 {
-	const struct tr_smi_procs *procs = tr_smi__procs(dev);
+	const struct tr_smi_procs *procs = tr_smi__procs_by_pid(dev);
 	nvmlProcessUtilizationInfo_v1_t *v = calloc(MAX_SAMPLES, sizeof(*v));
 	unsigned n = v && procs->n && is_selected(o, 'u') ? ask_use(dev, v) : 0;
 

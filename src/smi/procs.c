@@ -102,6 +102,26 @@ const struct tr_smi_procs *tr_smi__procs(struct tr_smi_dev *dev)
 	return &dev->procs;
 }
 
+static int by_pid(const void *a, const void *b)
+{
+	const struct tr_smi_proc *p = a, *q = b;
+
+	if (p->gi_id != q->gi_id)
+		return p->gi_id < q->gi_id ? -1 : 1;
+	if (p->ci_id != q->ci_id)
+		return p->ci_id < q->ci_id ? -1 : 1;
+	return p->pid < q->pid ? -1 : p->pid > q->pid;
+}
+
+const struct tr_smi_procs *tr_smi__procs_by_pid(struct tr_smi_dev *dev)
+{
+	const struct tr_smi_procs *procs = tr_smi__procs(dev);
+
+	if (procs->n)
+		qsort(dev->procs.v, dev->procs.n, sizeof(*dev->procs.v), by_pid);
+	return procs;
+}
+
 const char *tr_smi__proc_type(const struct tr_smi_proc *proc)
 {
 	if (proc->is_mps)

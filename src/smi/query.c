@@ -92,7 +92,9 @@ static void put_card(struct tr_smi_sheet *sheet, struct tr_smi_dev *dev, uint32_
 
 		if (!is_shown(dev, row, where) || put_row(sheet, dev, row))
 			continue;
-		while (i + 1 < tr_smi__n_rows && tr_smi__rows[i + 1].depth > row->depth)
+		/* Columns stand at depth 0 wherever they belong. */
+		while (i + 1 < tr_smi__n_rows &&
+			(tr_smi__rows[i + 1].depth > row->depth || tr_smi__rows[i + 1].depth == 0))
 			i++;
 	}
 }

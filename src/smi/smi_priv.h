@@ -116,8 +116,9 @@ void tr_smi__ask_fields(struct tr_smi_dev *dev, const enum tr_smi_ask *asks, siz
 /* The same, as a number or a text; 0 or "" when it failed. */
 unsigned tr_smi__number(struct tr_smi_dev *dev, enum tr_smi_ask ask);
 const char *tr_smi__text(struct tr_smi_dev *dev, enum tr_smi_ask ask);
-/* Who runs on it, by pid, names looked up. */
+/* Who runs on it, names looked up: in NVML's order, or by pid within each instance. */
 const struct tr_smi_procs *tr_smi__procs(struct tr_smi_dev *dev);
+const struct tr_smi_procs *tr_smi__procs_by_pid(struct tr_smi_dev *dev);
 /* True when MIG is on now. */
 bool tr_smi__is_mig(struct tr_smi_dev *dev);
 /* Its MIG devices, by index; how many. */

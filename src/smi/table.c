@@ -277,7 +277,7 @@ static void id_cell(uint32_t id, char ret[CELL])
 /* The end of a long name tells more than its beginning. */
 static void process(struct tr_smi *smi, unsigned gpu, const struct tr_smi_proc *proc)
 {
-	enum { ROOM = 36 };
+	enum { ROOM = 32, COLUMN = 36 };
 	char gi[CELL], ci[CELL], name[ROOM + 1], bytes[CELL];
 	size_t len = strlen(proc->name);
 
@@ -292,18 +292,7 @@ static void process(struct tr_smi *smi, unsigned gpu, const struct tr_smi_proc *
 	else
 		snprintf(bytes, CELL, "%lluMiB", mib(proc->bytes));
 	fprintf(smi->out, "|%5u%6s%5s%16u%7s   %-*s%10s |\n", gpu, gi, ci, proc->pid,
-		tr_smi__proc_type(proc), ROOM, name, bytes);
-}
-
-static int by_pid(const void *a, const void *b)
-{
-	const struct tr_smi_proc *p = a, *q = b;
-
-	if (p->gi_id != q->gi_id)
-		return p->gi_id < q->gi_id ? -1 : 1;
-	if (p->ci_id != q->ci_id)
-		return p->ci_id < q->ci_id ? -1 : 1;
-	return p->pid < q->pid ? -1 : p->pid > q->pid;
+		tr_smi__proc_type(proc), COLUMN, name, bytes);
 }
 
 static void processes(struct tr_smi *smi)
@@ -323,10 +312,8 @@ static void processes(struct tr_smi *smi)
 		smi->out);
 	fputs(thick_line, smi->out);
 	for (size_t i = 0; i < smi->n_devs; i++) {
-		const struct tr_smi_procs *procs = tr_smi__procs(&smi->devs[i]);
+		const struct tr_smi_procs *procs = tr_smi__procs_by_pid(&smi->devs[i]);
 
-		if (procs->n)
-			qsort(procs->v, procs->n, sizeof(*procs->v), by_pid);
 		for (size_t p = 0; p < procs->n; p++)
 			process(smi, tr_smi__number(&smi->devs[i], TR_ASK_INDEX), &procs->v[p]);
 		n += procs->n;

@@ -22,11 +22,10 @@ still()
 	sed -E -e 's/[A-Z][a-z]{2} [A-Z][a-z]{2} [ 0-9][0-9] [0-9:]{8} 20[0-9]{2}/TIME/' \
 		-e 's#20[0-9]{2}/[0-9/]{5} [0-9:.]{12}#TIME#g' \
 		-e 's/20[0-9]{6}    [0-9:]{8}/TIME/' \
-		-e 's/-?[0-9.]+ (W|C|KB\/s|MHz|%|sec)([ <,]|$)/N \1\2/g' \
-		-e 's/^(\| N\/A +)[0-9]+C( +P[0-9]+ +)[0-9]+W/\1NC\2NW/' \
+		-e 's/-?[0-9.]+ (W|C|KB\/s|MHz|%|sec|us)([ <,]|$)/N \1\2/g' \
+		-e 's/^(\| N\/A +)[0-9]+C( +P[0-9]+) +[0-9]+W/\1NC\2 NW/' \
 		-e 's/ +[0-9]+%( +Default)/ N%\1/' \
-		-e 's/(Tx|Rx) Throughput.*/\1/' -e 's/(Number of Samples +: ).*/\1N/' \
-		-e 's/\[0-9\]+(, [0-9]+)* W/N W/g' "$@"
+		-e 's/(Tx|Rx) Throughput.*/\1/' -e 's/(Number of Samples +: ).*/\1N/' "$@"
 }
 
 # Rows of dmon and pmon move as a whole.

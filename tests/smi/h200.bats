@@ -143,3 +143,26 @@ END
 	[ "$(grep -c '^NVIDIA H200, 128.32 W$' "$BATS_TEST_TMPDIR/out")" -gt 2 ]
 	[ "$(grep -c nvmlDeviceGetHandleByIndex_v2 "$NVML_PLAY_LOG")" -eq 1 ]
 }
+
+@test "processes: long names keep their end, reports go by pid, columns keep the driver's order" {
+	answers idle
+	{
+		echo 'nvmlDeviceGetComputeRunningProcesses_v3 g0 = 0 2 | 6326 _4 857735168L 4294967295 4294967295 6323 _4 857735168L 4294967295 4294967295'
+		echo 'nvmlSystemGetProcessName 6323 = 0 "/tmp/a/very/long/folder/for/the/name/of/a/process/model-server"'
+		echo 'nvmlSystemGetProcessName 6326 = 0 "/tmp/a/thirty-seven-characters-and-no-m1234"'
+		cat "$NVML_PLAY_FILE"
+	} >"$BATS_TEST_TMPDIR/more"
+	mv "$BATS_TEST_TMPDIR/more" "$NVML_PLAY_FILE"
+	# As the vendor's tool showed these two on an H100.
+	run -0 smi
+	[ "${lines[17]}" = "|    0   N/A  N/A            6323      C   ...ame/of/a/process/model-server        818MiB |" ]
+	[ "${lines[18]}" = "|    0   N/A  N/A            6326      C   ...seven-characters-and-no-m1234        818MiB |" ]
+	run -0 smi -q -d PIDS
+	[ "$(grep -o 'Process ID .*' <<<"$output" | grep -o '[0-9]*' | xargs)" = "6323 6326" ]
+	run -0 smi --query-compute-apps=pid --format=csv,noheader
+	[ "$output" = "6326
+6323" ]
+	run -0 smi pmon -c 1
+	[ "${lines[2]}" = "    0       6323     C      -      -      -      -      -      -    model-server   " ]
+	[ "${lines[3]}" = "    0       6326     C      -      -      -      -      -      -    thirty-seven-ch" ]
+}

@@ -40,6 +40,21 @@ same()
 	[ "$(cat "$BATS_TEST_TMPDIR/err")" = "tranche: virtual" ]
 }
 
+# cards: the table up to the processes, without what a twin has of its own: versions, bus ids, sensors,
+# and bytes in use.
+cards()
+{
+	sed '/Processes:/,$d' "$@" | undated |
+		sed -E -e 's/580\.[0-9.]+/580/g' -e 's/0{8}:[0-9A-F]{2}:[0-9A-F]{2}\.0/BUS/' -e 's/[0-9]+MiB \//N \//' \
+			-e 's/^(\| N\/A +)[0-9]+C( +P0) +[0-9]+W/\1NC\2 NW/' -e 's/ +N \// N \//'
+}
+
+# same_table CAPTURE
+same_table()
+{
+	diff -u <(cards "$FIXTURES/captures/$1") <(twin | cards)
+}
+
 @test "H100: an empty card, MIG off" {
 	node h100-sxm5-80gb
 	same h100_lgip.txt mig -lgip
@@ -56,6 +71,7 @@ same()
 	same h100_lgi.txt mig -lgi
 	same h100_lci.txt mig -lci
 	same h100_L.txt -L
+	same_table h100_table.txt
 }
 
 @test "H200: two 1g.18gb, and what is left" {
@@ -66,6 +82,7 @@ same()
 	same h200_lgi.txt mig -lgi
 	same h200_lci.txt mig -lci
 	same h200_L.txt -L
+	same_table h200_table.txt
 }
 
 @test "A100 40 GB: what is left after 4g.20gb; then 2g.10gb in halves and 1g.5gb" {
@@ -80,6 +97,9 @@ same()
 	twin mig -cgi 1g.5gb -C
 	same a100-40_lgi.txt mig -lgi
 	same a100-40_lci.txt mig -lci
+	# Only the MIG part was captured.
+	diff -u <(tail -n +2 "$FIXTURES/captures/a100-40_table_mig.txt" | cards) \
+		<(twin | cards | sed -n '/MIG devices:/,/^$/p' | sed '$d')
 }
 
 @test "A100 80 GB: compute instances" {
@@ -104,4 +124,28 @@ same()
 		diff -u <(grep -F -A1 "$pattern" "$FIXTURES/captures/rtx-pro-6000_lgip_rows.txt") \
 			<(grep -F -A1 "$pattern" "$BATS_TEST_TMPDIR/all")
 	done
+}
+
+@test "H200: an idle twin with MIG off says in -q what the card said" {
+	node h200-sxm-141gb
+	twin -pm 1 >/dev/null
+	twin -q | undated >"$BATS_TEST_TMPDIR/out"
+	# But for what names this very card, its place in the machine, and sensors.
+	local own='^(GPU 0| *(Serial Number|GPU UUID|GPU PDI|Board ID|Module Id|Virtualization Mode|Bus|Device|Bus Id|[TR]x Throughput|Average Power Draw|Instantaneous Power Draw) +:)'
+
+	diff -u <(undated "$FIXTURES/h200/q.txt" | grep -vE "$own") <(grep -vE "$own" "$BATS_TEST_TMPDIR/out")
+}
+
+@test "a card in MIG mode shows what does not apply as such" {
+	node a100-sxm4-40gb
+	on
+	run -0 twin -q
+	grep -q '^    MIG Devices                                        : None$' <<<"$output"
+	twin mig -cgi 19 -C
+	run -0 twin -q -d ROW_REMAPPER,TEMPERATURE
+	grep -q '^    Remapped Rows                                      : N/A$' <<<"$output"
+	[[ $output != *Histogram* ]]
+	# Ampere tells limits in degrees, not as margins.
+	grep -q '^        GPU Shutdown Temp                              : [0-9]* C$' <<<"$output"
+	[[ $output != *"Shutdown T.Limit"* ]]
 }
