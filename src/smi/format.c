@@ -172,7 +172,7 @@ static nvmlReturn_t put_guid(const nvmlPlatformInfo_v2_t *info, char *ret)
 
 FORMAT(PLATFORM_CHASSIS, .arg = 0)
 {
-	nvmlPlatformInfo_v2_t info;
+	nvmlPlatformInfo_v2_t info = { 0 };
 	nvmlReturn_t r = platform(v, &info);
 
 	return r == NVML_SUCCESS ? PUT("%.16s", (const char *)info.chassisSerialNumber) : r;
@@ -180,7 +180,7 @@ FORMAT(PLATFORM_CHASSIS, .arg = 0)
 
 FORMAT(PLATFORM_SLOT, .arg = 0)
 {
-	nvmlPlatformInfo_v2_t info;
+	nvmlPlatformInfo_v2_t info = { 0 };
 	nvmlReturn_t r = platform(v, &info);
 
 	return r == NVML_SUCCESS ? PUT("%u", info.slotNumber) : r;
@@ -188,7 +188,7 @@ FORMAT(PLATFORM_SLOT, .arg = 0)
 
 FORMAT(PLATFORM_TRAY, .arg = 0)
 {
-	nvmlPlatformInfo_v2_t info;
+	nvmlPlatformInfo_v2_t info = { 0 };
 	nvmlReturn_t r = platform(v, &info);
 
 	return r == NVML_SUCCESS ? PUT("%u", info.trayIndex) : r;
@@ -196,7 +196,7 @@ FORMAT(PLATFORM_TRAY, .arg = 0)
 
 FORMAT(PLATFORM_HOST, .arg = 0)
 {
-	nvmlPlatformInfo_v2_t info;
+	nvmlPlatformInfo_v2_t info = { 0 };
 	nvmlReturn_t r = platform(v, &info);
 
 	return r == NVML_SUCCESS ? PUT("%u", info.hostId) : r;
@@ -204,7 +204,7 @@ FORMAT(PLATFORM_HOST, .arg = 0)
 
 FORMAT(PLATFORM_PEER, .arg = 0)
 {
-	nvmlPlatformInfo_v2_t info;
+	nvmlPlatformInfo_v2_t info = { 0 };
 	nvmlReturn_t r = platform(v, &info);
 	struct tr_smi_value peer = *v;
 
@@ -214,7 +214,7 @@ FORMAT(PLATFORM_PEER, .arg = 0)
 
 FORMAT(PLATFORM_GUID, .arg = 0)
 {
-	nvmlPlatformInfo_v2_t info;
+	nvmlPlatformInfo_v2_t info = { 0 };
 	nvmlReturn_t r = platform(v, &info);
 
 	return r == NVML_SUCCESS ? put_guid(&info, ret) : r;
