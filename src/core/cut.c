@@ -8,7 +8,14 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { IN_USE_MS = 2000, IN_USE_POLL_MS = 20, MAX_INSTANCES = 16, MAX_CIS = 8, MAX_CI_ENUMS = 64 };
+enum {
+	IN_USE_MS = 2000,
+	NOBODY_TRIES = 5,
+	IN_USE_POLL_MS = 20,
+	MAX_INSTANCES = 16,
+	MAX_CIS = 8,
+	MAX_CI_ENUMS = 64
+};
 
 void tr_cut_row(const struct tr_card *card, const struct tr_plan_profile *profile, uint32_t start,
 	const char *stack, const char *model, uint32_t replica, struct tr_row *ret)
@@ -143,12 +150,19 @@ static int destroy_instance(
 	return tr_nvml_check(err, node->api, r, "nvmlGpuInstanceDestroy");
 }
 
-int tr_cut_destroy(
+static bool has_holders(const struct tr_node *node, const struct tr_card_slice *slice)
+{
+	TR_AUTO(tr_holders_freep) struct tr_holder *holders = NULL;
+	struct tr_err ignored;
+	size_t n = 0;
+
+	return slice->has_device &&
+	       tr_holders_read(node, slice->device, &holders, &n, &ignored) == 0 && n > 0;
+}
+
+static int destroy_at(
 	const struct tr_node *node, const struct tr_card *card, uint32_t start, struct tr_err *err)
 {
-	if (!node->api->nvmlDeviceGetGpuInstances || !node->api->nvmlGpuInstanceGetInfo ||
-		!node->api->nvmlGpuInstanceDestroy || !node->api->nvmlComputeInstanceDestroy)
-		return tr_fail(err, TR_E_DRIVER, "the driver lacks the calls that free a slice");
 	for (size_t p = 0; p < card->n_profiles; p++) {
 		nvmlGpuInstance_t instances[MAX_INSTANCES];
 		unsigned n = 0;
@@ -172,6 +186,24 @@ int tr_cut_destroy(
 	return 0;
 }
 
+/* In use, though the driver lists nobody on it: what a server leaves behind is still being cleared.
+ */
+int tr_cut_destroy(
+	const struct tr_node *node, const struct tr_card *card, uint32_t start, struct tr_err *err)
+{
+	const struct tr_card_slice *slice = tr_card_slice_at(card, start);
+
+	if (!node->api->nvmlDeviceGetGpuInstances || !node->api->nvmlGpuInstanceGetInfo ||
+		!node->api->nvmlGpuInstanceDestroy || !node->api->nvmlComputeInstanceDestroy)
+		return tr_fail(err, TR_E_DRIVER, "the driver lacks the calls that free a slice");
+	for (int tries = 1;; tries++) {
+		int r = destroy_at(node, card, start, err);
+
+		if (r != -TR_E_BUSY || tries == NOBODY_TRIES || (slice && has_holders(node, slice)))
+			return r;
+	}
+}
+
 int tr_cut_free(
 	struct tr_node *node, const struct tr_card *card, uint32_t start, struct tr_err *err)
 {
@@ -189,19 +221,6 @@ void tr_cut_destroy_text(
 }
 
 /* --- What a killed run left --- */
-
-static bool has_holders(const struct tr_node *node, const struct tr_card_slice *slice)
-{
-	TR_AUTO_FREE char *room = NULL;
-	struct tr_holder *holders = NULL;
-	struct tr_err ignored;
-	size_t n = 0;
-
-	if (!slice->has_device || tr_holders_read(node, slice->device, &holders, &n, &ignored) < 0)
-		return false;
-	room = (char *)(void *)holders;
-	return n > 0;
-}
 
 static int sweep_row(struct tr_node *node, const struct tr_card *card, const struct tr_row *row,
 	const struct tr_change *change, bool *ret_changed, struct tr_err *err)

@@ -18,7 +18,8 @@ int tr_cut_make(const struct tr_node *node, const struct tr_card *card,
 	const struct tr_plan_profile *profile, uint32_t start, struct tr_err *err);
 
 /* Destroys the compute instances at a place, then the GPU instance. A slice that a server has just
- * left may stay in use for a moment: IN_USE is tried again for 2 s. Nothing there is fine. */
+ * left may stay in use for a moment: IN_USE is tried again for 2 s, and for 10 s when the driver
+ * lists nobody on it. Nothing there is fine. */
 int tr_cut_destroy(
 	const struct tr_node *node, const struct tr_card *card, uint32_t start, struct tr_err *err);
 
