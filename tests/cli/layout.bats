@@ -249,3 +249,18 @@ mig-configs:
 	cat wait.log
 	[ "$(places)" = "0/7g.80gb:0" ]
 }
+
+@test "of two applies at once the second waits, and says so" {
+	node
+	exec 9>"$TRANCHE_RUN_DIR/virtual/golden/change.lock"
+	flock 9
+	"$TRANCHE" apply all-3g.40gb 2>second.log 9>&- &
+	until grep -q "  waiting   another tranche is changing node 'golden'" second.log; do
+		kill -0 $!
+		sleep 0.05
+	done
+	[ -z "$(places)" ]
+	flock -u 9
+	wait $!
+	[ "$(places)" = "0/3g.40gb:0 0/3g.40gb:4" ]
+}
