@@ -350,6 +350,34 @@ int tr_down_all(struct tr_node *node, const struct tr_change *change, struct tr_
 int tr_restart(struct tr_node *node, const char *which, const struct tr_change *change,
 	struct tr_err *err);
 
+/* One program on a slice of its own. */
+struct tr_job {
+	const char *profile; /* as for tr_slices_create */
+	int gpu;	     /* -1: any */
+	const char *image;   /* NULL: a plain process, with our environment and folder */
+	const char *const *argv;
+	size_t n_argv; /* 0: what the image itself starts */
+	bool has_tty;  /* image: its standard streams are a terminal */
+	/* A number that a signal handler puts here is passed on to the job as a signal, and taken
+	 * away; SIGKILL ends all of it. What a terminal sends, the job gets by itself. NULL: none.
+	 */
+	volatile int *signal;
+};
+
+struct tr_job_end {
+	int status; /* its exit status, or 128 + the signal that ended it */
+	bool out_of_memory;
+	bool limits_enforced;
+	char profile[64];
+	uint64_t memory_bytes; /* of its slice */
+};
+
+/* Cuts a slice, runs the job on it in the foreground with our own standard streams, and frees the
+ * slice when it has ended, however it ended. Until it runs, the change's stop flag counts; then
+ * `signal` does. If this process is killed, the next call that changes the node cleans up. */
+int tr_job_run(struct tr_node *node, const struct tr_job *job, const struct tr_change *change,
+	struct tr_job_end *ret, struct tr_err *err);
+
 /* The names of the stacks, one a line in *ret (malloc'd, "" when none). */
 int tr_stack_names(struct tr_node *node, char **ret, struct tr_err *err);
 /* The name that a stack file gives its stack; malloc'd. */

@@ -46,7 +46,7 @@ char *tr_which(const char *program)
 }
 
 /* This process's environment with `extra` on top; the strings are borrowed, the array is not. */
-static char **merge_env(const struct tr_strv *extra)
+char **tr_env_merge(const struct tr_strv *extra)
 {
 	size_t n = 0, kept = 0;
 	char **merged;
@@ -170,7 +170,7 @@ static int spawn(const char *program, const struct tr_strv *argv, const struct t
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attr;
 	sigset_t none, usual;
-	char **merged = merge_env(how->env);
+	char **merged = tr_env_merge(how->env);
 	int r;
 
 	if (!merged)

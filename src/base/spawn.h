@@ -32,5 +32,9 @@ struct tr_run_how {
 int tr_run(const struct tr_strv *argv, const struct tr_run_how *how, struct tr_buf *ret_out,
 	struct tr_buf *ret_errout, int *ret_status, struct tr_err *err);
 
+/* This process's environment with `extra` (KEY=VALUE; NULL: nothing) on top, shaped for execve: an
+ * array that the caller frees, of strings that are borrowed from both. NULL when memory is out. */
+char **tr_env_merge(const struct tr_strv *extra);
+
 /* The full path of a program on PATH, or NULL; the caller's. */
 char *tr_which(const char *program);

@@ -73,7 +73,9 @@ static int run_cmd(struct tr_call *call, char **words, struct tr_common *common,
 		{ .v = cmd->opts, .values = values },
 		{ .v = tr_common_opts, .groups = uses, .values = common },
 	};
-	struct tr_opts_in in = { .tables = tables, .n_tables = 2, .argv = words };
+	struct tr_opts_in in = {
+		.tables = tables, .n_tables = 2, .argv = words, .stop_at = cmd->stop_at
+	};
 
 	tr_buf_addf(&of, "tranche %s", cmd->path);
 	if (!values || tr_buf_ok(&of, err) < 0)
@@ -119,7 +121,7 @@ static int run_words(const struct tr_cmd *const *cmds, char **argv, struct tr_er
 	struct tr_opt_table table = {
 		.v = tr_common_opts, .groups = UINT32_MAX, .values = &common
 	};
-	struct tr_opts_in in = { "tranche", &table, 1, argv, true };
+	struct tr_opts_in in = { "tranche", &table, 1, argv, /* stop_at= */ 1 };
 	struct tr_call call = { .cmds = cmds };
 	const char *const *words = (const char *const *)argv;
 	const char *version[] = { "version" };

@@ -63,14 +63,16 @@ struct tr_cmd {
 	const char *args; /* "PROFILE[:START]..."; "" for none */
 	const char *help; /* one line */
 	enum tr_cmd_group group;
-	uint32_t uses;		    /* TR_USES_* */
-	const struct tr_opt *opts;  /* its own; NULL: none */
-	size_t opts_size;	    /* of the struct that they are parsed into */
-	const void *defaults;	    /* what it holds before; NULL: zeroes */
-	size_t min_args, max_args;  /* max SIZE_MAX: any number */
-	const char *also;	    /* what other tools call it: "rm delete"; NULL: nothing */
+	uint32_t uses;		   /* TR_USES_* */
+	const struct tr_opt *opts; /* its own; NULL: none */
+	size_t opts_size;	   /* of the struct that they are parsed into */
+	const void *defaults;	   /* what it holds before; NULL: zeroes */
+	size_t min_args, max_args; /* max SIZE_MAX: any number */
+	size_t stop_at;	  /* behind that many arguments nothing is an option; 0: all may be */
+	const char *also; /* what other tools call it: "rm delete"; NULL: nothing */
 	const char *const *example; /* lines for its help, NULL at the end; NULL: none */
 	void (*more)(FILE *out);    /* the rest of its help; NULL: none */
+	/* 0; -code, which is reported; or an exit status of its own. */
 	int (*run)(const struct tr_call *call, struct tr_err *err);
 	/* For a command with a command line of its own, in place of all that: gets the words behind
 	 * its name as they are (NULL at the end), prints for itself and returns the exit status. */
@@ -101,6 +103,8 @@ extern const struct tr_cmd tr_cmd_profiles;
 extern const struct tr_cmd tr_cmd_ps;
 extern const struct tr_cmd tr_cmd_restart;
 extern const struct tr_cmd tr_cmd_restore;
+extern const struct tr_cmd tr_cmd_run;
+extern const struct tr_cmd tr_cmd_run;
 extern const struct tr_cmd tr_cmd_slices;
 extern const struct tr_cmd tr_cmd_smi;
 extern const struct tr_cmd tr_cmd_status;

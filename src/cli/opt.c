@@ -221,7 +221,7 @@ int tr_opts_parse(
 		used = 1;
 		if (only_arguments || word[0] != '-' || !word[1]) {
 			ret_args[n++] = word;
-			only_arguments |= in->stop_at_argument;
+			only_arguments |= n == in->stop_at;
 		} else if (strcmp(word, "--") == 0) {
 			only_arguments = true;
 		} else if (word[1] == '-') {

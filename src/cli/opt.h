@@ -48,17 +48,17 @@ struct tr_opts_in {
 	const char *of; /* for messages: "tranche create" */
 	struct tr_opt_table *tables;
 	size_t n_tables;
-	char **argv; /* NULL-terminated, the first word to look at first */
-	bool stop_at_argument;
+	char **argv;	/* NULL-terminated, the first word to look at first */
+	size_t stop_at; /* options end with that many arguments; 0: never */
 };
 
 /* True for an option of this table that counts (its group is asked for). */
 bool tr_opt_counts(const struct tr_opt_table *table, const struct tr_opt *opt);
 
 /*
- * Parses. ret_args (as large as argv) gets what is no option; with stop_at_argument it gets the
- * first such word and all behind it. INVALID says what is wrong; the hint names the nearest option.
- * Values may have been written when it fails.
+ * Parses. ret_args (as large as argv) gets what is no option; with stop_at it gets all
+ * behind that many of them, whatever it looks like. INVALID says what is wrong; the hint names the
+ * nearest option. Values may have been written when it fails.
  */
 int tr_opts_parse(
 	const struct tr_opts_in *in, const char **ret_args, size_t *ret_n_args, struct tr_err *err);

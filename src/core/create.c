@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Slices cut and freed by hand: all that one call names, or none. */
-#include "core/cut.h"
+#include "core/batch.h"
 
 #include "base/buf.h"
 #include "base/err.h"
@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MAX_WANTS = 64, MIN_UUID = 8 };
+enum { MAX_WANTS = TR_BATCH_MAX, MIN_UUID = 8 };
 
 /* --- Which cards --- */
 
@@ -133,15 +133,9 @@ static void explain_id(const char *typed, const struct tr_plan_gpu *gpu,
 
 /* --- Cutting --- */
 
-struct batch {
-	size_t n, n_made;
-	const struct tr_card *cards[MAX_WANTS];
-	struct tr_plan_place places[MAX_WANTS];
-	struct tr_row rows[MAX_WANTS];
-};
-
 static int plan_batch(const struct room *room, const char *const *wants, size_t n_wants,
-	const struct tr_change *change, struct batch *ret, struct tr_err *err)
+	const struct tr_batch_owner *owner, const struct tr_change *change, struct tr_batch *ret,
+	struct tr_err *err)
 {
 	struct want_text texts[MAX_WANTS];
 	struct tr_plan_want plan_wants[MAX_WANTS];
@@ -163,13 +157,13 @@ static int plan_batch(const struct room *room, const char *const *wants, size_t 
 			explain_id(plan_wants[i].profile, &room->gpus[g], ret->places[i].profile,
 				change);
 		}
-		tr_cut_row(ret->cards[i], ret->places[i].profile, ret->places[i].start, "", "", 0,
-			&ret->rows[i]);
+		tr_cut_row(ret->cards[i], ret->places[i].profile, ret->places[i].start,
+			owner->stack, owner->model, 0, &ret->rows[i]);
 	}
 	return 0;
 }
 
-static void tell_cut(const struct batch *batch, size_t i, const struct tr_change *change)
+void tr_batch_tell(const struct tr_batch *batch, size_t i, const struct tr_change *change)
 {
 	TR_AUTO_BUF command = { 0 };
 	const struct tr_plan_place *place = &batch->places[i];
@@ -179,8 +173,8 @@ static void tell_cut(const struct batch *batch, size_t i, const struct tr_change
 		place->profile->name, place->gpu_idx, place->start);
 }
 
-static void undo_batch(
-	struct tr_node *node, const struct batch *batch, const struct tr_change *change)
+void tr_batch_undo(
+	struct tr_node *node, const struct tr_batch *batch, const struct tr_change *change)
 {
 	struct tr_err why = { 0 };
 
@@ -198,7 +192,7 @@ static void undo_batch(
 	}
 }
 
-static int cut_batch(struct tr_node *node, struct batch *batch, const struct tr_change *change,
+int tr_batch_cut(struct tr_node *node, struct tr_batch *batch, const struct tr_change *change,
 	struct tr_err *err)
 {
 	int r = tr_store_rows_put(node->store, node->name, batch->rows, batch->n, err);
@@ -206,7 +200,7 @@ static int cut_batch(struct tr_node *node, struct batch *batch, const struct tr_
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < batch->n && r == 0; i++) {
-		tell_cut(batch, i, change);
+		tr_batch_tell(batch, i, change);
 		r = tr_is_stopped(change)
 			    ? tr_fail(err, TR_E_INTERRUPTED, "interrupted")
 			    : tr_cut_make(node, batch->cards[i], batch->places[i].profile,
@@ -217,7 +211,7 @@ static int cut_batch(struct tr_node *node, struct batch *batch, const struct tr_
 	if (r == 0)
 		r = tr_store_rows_put(node->store, node->name, batch->rows, batch->n, err);
 	if (r < 0)
-		undo_batch(node, batch, change);
+		tr_batch_undo(node, batch, change);
 	return r;
 }
 
@@ -226,7 +220,7 @@ static void slices_freep(struct tr_slices **slices)
 	tr_slices_free(*slices);
 }
 
-static struct tr_slice *slice_of(const struct batch *batch, size_t i, struct tr_slices *slices)
+static struct tr_slice *slice_of(const struct tr_batch *batch, size_t i, struct tr_slices *slices)
 {
 	for (size_t s = 0; s < slices->n; s++)
 		if (slices->v[s].gpu_idx == batch->cards[i]->idx &&
@@ -236,8 +230,8 @@ static struct tr_slice *slice_of(const struct batch *batch, size_t i, struct tr_
 }
 
 /* The new slices, as tr_slices_get shows them, in the order asked. */
-static int new_slices(
-	struct tr_node *node, const struct batch *batch, struct tr_slices **ret, struct tr_err *err)
+static int new_slices(struct tr_node *node, const struct tr_batch *batch, struct tr_slices **ret,
+	struct tr_err *err)
 {
 	TR_AUTO(slices_freep) struct tr_slices *all = NULL, *made = calloc(1, sizeof(*made));
 
@@ -262,7 +256,7 @@ static int new_slices(
 }
 
 /* Takes the lock and reads the scene, set right after a killed run. */
-static int begin(struct tr_node *node, const struct tr_change *change, int *ret_lock,
+int tr_batch_begin(struct tr_node *node, const struct tr_change *change, int *ret_lock,
 	struct tr_scene *ret_scene, struct tr_err *err)
 {
 	bool changed = false;
@@ -280,23 +274,35 @@ static int begin(struct tr_node *node, const struct tr_change *change, int *ret_
 	return tr_scene_read(node, /* with_servers= */ true, ret_scene, err);
 }
 
+int tr_batch_plan(const struct tr_scene *scene, int gpu, const char *const *wants, size_t n_wants,
+	const struct tr_batch_owner *owner, const struct tr_change *change, struct tr_batch *ret,
+	struct tr_err *err)
+{
+	TR_AUTO(room_done) struct room room = { 0 };
+
+	/* The profiles that the places point to are the cards' own, which outlive the room. */
+	if (find_room(scene, gpu, &room, err) < 0)
+		return -(int)err->code;
+	return plan_batch(&room, wants, n_wants, owner, change, ret, err);
+}
+
 int tr_slices_create(struct tr_node *node, int gpu, const char *const *wants, size_t n_wants,
 	const struct tr_change *change, struct tr_slices **ret, struct tr_err *err)
 {
 	TR_AUTO(tr_scene_done) struct tr_scene scene = { 0 };
-	TR_AUTO(room_done) struct room room = { 0 };
+	static const struct tr_batch_owner nobody = { "", "" };
 	TR_AUTO_CLOSE int lock = -1;
-	struct batch batch = { 0 };
+	struct tr_batch batch = { 0 };
 
-	if (begin(node, change, &lock, &scene, err) < 0 || find_room(&scene, gpu, &room, err) < 0 ||
-		plan_batch(&room, wants, n_wants, change, &batch, err) < 0)
+	if (tr_batch_begin(node, change, &lock, &scene, err) < 0 ||
+		tr_batch_plan(&scene, gpu, wants, n_wants, &nobody, change, &batch, err) < 0)
 		return -(int)err->code;
 	if (tr_is_dry(change)) {
 		for (size_t i = 0; i < batch.n; i++)
-			tell_cut(&batch, i, change);
+			tr_batch_tell(&batch, i, change);
 		return 0;
 	}
-	if (cut_batch(node, &batch, change, err) < 0)
+	if (tr_batch_cut(node, &batch, change, err) < 0)
 		return -(int)err->code;
 	return ret ? new_slices(node, &batch, ret, err) : 0;
 }
@@ -425,7 +431,7 @@ int tr_slices_destroy(struct tr_node *node, const char *const *which, size_t n_w
 	if (n_which == 0 || n_which > MAX_WANTS)
 		return tr_fail(
 			err, TR_E_INVALID, "name 1 to %d slices, not %zu", MAX_WANTS, n_which);
-	if (begin(node, change, &lock, &scene, err) < 0)
+	if (tr_batch_begin(node, change, &lock, &scene, err) < 0)
 		return -(int)err->code;
 	for (size_t i = 0; i < n_which; i++) {
 		if (find_named(&scene, which[i], &named[i], err) < 0 ||

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "core/job.h"
 #include "core/tell.h"
 
 #include <stdio.h>
@@ -249,11 +250,13 @@ int tr_cut_sweep(struct tr_node *node, const struct tr_scene *scene, const struc
 	bool *ret_changed, struct tr_err *err)
 {
 	*ret_changed = false;
+	if (tr_job_sweep(node, scene, change, ret_changed, err) < 0)
+		return tr_wrap(err, "clean up after an earlier run");
 	for (size_t i = 0; i < scene->rows.n; i++) {
 		const struct tr_row *row = &scene->rows.v[i];
 		const struct tr_card *card = tr_card_by_uuid(&scene->cards, row->gpu_uuid);
 
-		if (card && card->slices_hidden)
+		if ((card && card->slices_hidden) || tr_job_is_stack(row->stack))
 			continue;
 		if (sweep_row(node, card, row, change, ret_changed, err) < 0)
 			return tr_wrap(err, "clean up after an earlier run");

@@ -3,6 +3,7 @@
 #include "core/apply.h"
 
 #include "base/err.h"
+#include "core/job.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -80,7 +81,10 @@ static void put_server(const struct tr_node *node, const struct tr_scene *scene,
 		tr_server_why(server, ret->why, sizeof(ret->why));
 		break;
 	case TR_SERVER_RUNNING:
-		ret->state = tr_probe_ready(server->port, engine ? engine->ready_path : NULL) == 1
+		/* A job answers to nobody. */
+		ret->state = tr_job_is_stack(server->stack) ||
+					     tr_probe_ready(server->port,
+						     engine ? engine->ready_path : NULL) == 1
 				     ? TR_MODEL_READY
 				     : TR_MODEL_LOADING;
 		break;

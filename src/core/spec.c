@@ -194,8 +194,8 @@ static int bind_hardware(const struct tr_runtime *runtime, struct tr_spec *spec,
 	return 0;
 }
 
-static int put_binding(const struct tr_node *node, const struct tr_runtime *runtime,
-	struct tr_spec *spec, struct tr_err *err)
+int tr_spec_bind(const struct tr_node *node, const struct tr_runtime *runtime, struct tr_spec *spec,
+	struct tr_err *err)
 {
 	if (!runtime->is_container)
 		tr_strv_addf(&spec->s.env, "CUDA_VISIBLE_DEVICES=%s", spec->place.uuid);
@@ -234,7 +234,7 @@ static int fill_spec(const struct tr_node *node, const struct tr_want *want,
 		return no_process(want, err);
 	if (runtime->is_container && put_image(node, want, spec, err) < 0)
 		return -(int)err->code;
-	if (put_binding(node, runtime, spec, err) < 0)
+	if (tr_spec_bind(node, runtime, spec, err) < 0)
 		return -(int)err->code;
 	put_cache(want, runtime, spec);
 	for (size_t i = 0; i < model->env.n; i++)

@@ -66,6 +66,9 @@ int tr_spec_make(const struct tr_node *node, const struct tr_want *want,
 	const struct tr_runtime *runtime, const struct tr_place *place, struct tr_spec *ret,
 	struct tr_err *err);
 void tr_spec_done(struct tr_spec *spec);
+/* Adds to a spec what binds it to its place: environment, devices, mounts, limits. */
+int tr_spec_bind(const struct tr_node *node, const struct tr_runtime *runtime, struct tr_spec *spec,
+	struct tr_err *err);
 
 /* The model's files, env_file and the hosts of volumes are there; INVALID or NOT_FOUND with the
  * place in the stack file. With make_cache, the cache folder is made. */

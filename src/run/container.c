@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/spawn.h"
+#include "run/job.h"
 #include "run/run_priv.h"
 
 #include <errno.h>
@@ -164,6 +165,78 @@ int tr_container__run(
 	return tr_fail(err, TR_E_SERVER, "%s cannot start '%s': %s", c->program, spec->name,
 		tr_buf_str(&reason));
 }
+
+/* --- Jobs --- */
+
+static void kill_container(const struct tr_job_wait *wait)
+{
+	const struct tr_container *c = wait->arg;
+	struct tr_err ignored;
+
+	c->rm(wait->name, &ignored);
+}
+
+/* The server of that name as the program lists it; the caller's (tr_servers_done). */
+static const struct tr_server *find_server(
+	const struct tr_container *c, const char *name, struct tr_servers *ret)
+{
+	struct tr_err ignored;
+
+	if (c->runtime->list(ret, &ignored) < 0)
+		return NULL;
+	for (size_t i = 0; i < ret->n; i++)
+		if (strcmp(ret->v[i].name, name) == 0)
+			return &ret->v[i];
+	return NULL;
+}
+
+/* The program says nothing when the container has begun to run: it is asked. */
+static bool look_for_start(const struct tr_job_wait *wait)
+{
+	TR_AUTO(tr_servers_done) struct tr_servers servers = { 0 };
+	const struct tr_server *server = find_server(wait->arg, wait->name, &servers);
+
+	if (!server || server->state != TR_SERVER_RUNNING)
+		return false;
+	wait->io->on_start(wait->io->arg, server->cgroup);
+	return true;
+}
+
+int tr_container__job(const struct tr_container *c, const struct tr_server_spec *spec,
+	const struct tr_job_io *io, struct tr_job_exit *ret, struct tr_err *err)
+{
+	TR_AUTO(tr_servers_done) struct tr_servers servers = { 0 };
+	struct tr_job_wait wait = { .name = spec->name,
+		.ctl_fd = -1,
+		.io = io,
+		.kill = kill_container,
+		.look = look_for_start,
+		.arg = c };
+	TR_AUTO_STRV argv = { 0 }, env = { 0 };
+	const struct tr_server *server;
+	char dir[PATH_MAX], env_path[PATH_MAX];
+	int r;
+
+	if (tr_run__path(spec->name, "", dir, err) < 0 || write_env(c, spec, env_path, err) < 0)
+		return -(int)err->code;
+	c->run(spec, env_path[0] ? env_path : NULL, &argv);
+	for (size_t i = 0; i < spec->env.n; i++)
+		if (!tr_container__is_env_for_file(spec->env.v[i]))
+			tr_strv_add(&env, spec->env.v[i]);
+	r = tr_run__job_spawn(
+		&argv, &(struct tr_job_how){ .env = &env, .dir = dir }, &wait.pid, err);
+	if (r < 0)
+		return r;
+	ret->status = tr_run__job_wait(&wait);
+	if (env_path[0])
+		unlink(env_path);
+	server = find_server(c, spec->name, &servers);
+	ret->oom_killed = server && server->oom_killed;
+	ret->limits_enforced = server && server->limits_enforced;
+	return 0;
+}
+
+/* --- The end --- */
 
 /* Waits a little for those who are at work in a folder; false when they still are. */
 static bool is_quiet(const char *dir, const char *word)

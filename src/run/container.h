@@ -34,6 +34,8 @@ struct tr_container {
 
 /* --label tranche.KEY=VALUE for all that list() is to say. */
 void tr_container__add_labels(const struct tr_server_spec *spec, struct tr_strv *ret);
+/* -d; for a job -i, and -t where it has a terminal. */
+void tr_container__add_mode(const struct tr_server_spec *spec, struct tr_strv *ret);
 /* -m, --memory-swap, --cpus, --shm-size */
 void tr_container__add_limits(const struct tr_server_spec *spec, struct tr_strv *ret);
 /* --env-file, --env: names only. */
@@ -63,6 +65,10 @@ int tr_container__describe(const struct tr_container *c, const struct tr_server_
 /* Runs `run` in the server's folder, which is there already. EXISTS when the name is taken. */
 int tr_container__run(
 	const struct tr_container *c, const struct tr_server_spec *spec, struct tr_err *err);
+
+/* The job() of struct tr_runtime, for a folder that is claimed; its container stays. */
+int tr_container__job(const struct tr_container *c, const struct tr_server_spec *spec,
+	const struct tr_job_io *io, struct tr_job_exit *ret, struct tr_err *err);
 
 /* Removes a container for good: also one that a `run` which outlives its starter makes late. */
 int tr_container__remove(const struct tr_container *c, const char *name, struct tr_err *err);

@@ -48,6 +48,13 @@ void tr_container__add_labels(const struct tr_server_spec *spec, struct tr_strv 
 	tr_strv_addf(ret, "tranche.port=%u", spec->port);
 }
 
+void tr_container__add_mode(const struct tr_server_spec *spec, struct tr_strv *ret)
+{
+	tr_strv_add(ret, spec->is_job ? "-i" : "-d");
+	if (spec->is_job && spec->has_tty)
+		tr_strv_add(ret, "-t");
+}
+
 void tr_container__add_limits(const struct tr_server_spec *spec, struct tr_strv *ret)
 {
 	if (spec->memory_bytes) {

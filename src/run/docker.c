@@ -77,7 +77,9 @@ static void add_mount(const char *mount, struct tr_strv *ret)
 static void run(const struct tr_server_spec *spec, const char *env_file, struct tr_strv *ret)
 {
 	begin(ret);
-	tr_strv_adds(ret, "run", "-d", "--name", spec->name, "--pull", "never", "--network", "host",
+	tr_strv_add(ret, "run");
+	tr_container__add_mode(spec, ret);
+	tr_strv_adds(ret, "--name", spec->name, "--pull", "never", "--network", "host",
 		"--cap-drop", "all", "--security-opt", "no-new-privileges", "--pids-limit", "4096",
 		"--no-healthcheck", "--log-driver", "json-file", "--log-opt", "max-size=8m",
 		"--log-opt", "max-file=2", NULL);
@@ -194,6 +196,20 @@ static int start(const struct tr_server_spec *spec, struct tr_err *err)
 		tr_run__unclaim(spec->name, &ignored);
 	else if (r < 0)
 		stop(spec->name, 0, NULL, &ignored);
+	return r;
+}
+
+static int job(const struct tr_server_spec *spec, const struct tr_job_io *io,
+	struct tr_job_exit *ret, struct tr_err *err)
+{
+	struct tr_err ignored;
+	int r;
+
+	if (tr_run__claim(spec, "docker", NULL, err) < 0)
+		return -(int)err->code;
+	r = tr_container__job(&tr_docker__container, spec, io, ret, err);
+	if (stop(spec->name, 0, NULL, r < 0 ? &ignored : err) < 0)
+		r = -(int)err->code;
 	return r;
 }
 
@@ -334,6 +350,7 @@ const struct tr_runtime tr_runtime_docker = {
 	.stop = stop,
 	.tail = tail,
 	.logs = logs,
+	.job = job,
 	.describe = describe,
 };
 

@@ -216,6 +216,22 @@ static int prepare(
 	return tr_container__prepare(&tr_podman__container, spec, stop_flag, err);
 }
 
+static int job(const struct tr_server_spec *spec, const struct tr_job_io *io,
+	struct tr_job_exit *ret, struct tr_err *err)
+{
+	struct tr_err ignored;
+	int r;
+
+	if (tr_run__claim(spec, "podman", NULL, err) < 0)
+		return -(int)err->code;
+	if (tr_podman__owns_cgroups())
+		tr_cgroup_make_parents(spec->name);
+	r = tr_container__job(&tr_podman__container, spec, io, ret, err);
+	if (stop(spec->name, 0, NULL, r < 0 ? &ignored : err) < 0)
+		r = -(int)err->code;
+	return r;
+}
+
 static int describe(const struct tr_server_spec *spec, struct tr_buf *ret, struct tr_err *err)
 {
 	return tr_container__describe(&tr_podman__container, spec, ret, err);
@@ -233,6 +249,7 @@ const struct tr_runtime tr_runtime_podman = {
 	.stop = stop,
 	.tail = tail,
 	.logs = logs,
+	.job = job,
 	.describe = describe,
 };
 

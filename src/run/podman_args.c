@@ -82,7 +82,9 @@ static void add_ulimits(struct tr_strv *ret)
 void tr_podman__run(const struct tr_server_spec *spec, const char *env_file, struct tr_strv *ret)
 {
 	tr_podman__begin(ret);
-	tr_strv_adds(ret, "run", "-d", "--name", spec->name, "--pull", "never", "--network", "host",
+	tr_strv_add(ret, "run");
+	tr_container__add_mode(spec, ret);
+	tr_strv_adds(ret, "--name", spec->name, "--pull", "never", "--network", "host",
 		"--cap-drop", "all", "--security-opt", "no-new-privileges", "--pids-limit", "4096",
 		"--no-healthcheck", "--sdnotify", "ignore", "--http-proxy=false", "--log-driver",
 		"k8s-file", "--log-opt", "max-size=16mb", NULL);

@@ -12,6 +12,7 @@
 #include "base/paths.h"
 #include "base/spawn.h"
 #include "run/cgroup.h"
+#include "run/job.h"
 #include "run/shim.h"
 
 #include <errno.h>
@@ -431,6 +432,80 @@ static int logs(const char *name, uint32_t n_lines, bool follow, const volatile 
 	return tr_run__log_follow(&log, n_lines, follow, stop_flag, err);
 }
 
+/* --- Jobs: we stand in for the shim --- */
+
+static void kill_job(const struct tr_job_wait *wait)
+{
+	tr_cgroup_kill(wait->arg);
+}
+
+static int start_job(const struct tr_server_spec *spec, const struct tr_cgroup *group,
+	const struct tr_job_io *io, pid_t *ret_pid, struct tr_err *err)
+{
+	char dir[PATH_MAX], state[PATH_MAX], cgroup[PATH_MAX];
+	TR_AUTO_STRV env = { 0 };
+
+	if (tr_run__path(spec->name, "", dir, err) < 0 ||
+		tr_run__path(spec->name, "state", state, err) < 0)
+		return -(int)err->code;
+	for (size_t i = 0; i < spec->env.n; i++)
+		tr_strv_add(&env, spec->env.v[i]);
+	tr_strv_addf(&env, TR_RUN_MARK "=%s", dir);
+	if (tr_run__job_spawn(&spec->argv, &(struct tr_job_how){ .env = &env, .group = group },
+		    ret_pid, err) < 0)
+		return -(int)err->code;
+	if (tr_run__state_write(state, spec->name, *ret_pid, group, err) < 0) {
+		kill(*ret_pid, SIGKILL);
+		waitpid(*ret_pid, NULL, 0);
+		return -(int)err->code;
+	}
+	tr_cgroup_path(spec->name, cgroup);
+	io->on_start(io->arg, group->memory_dir[0] ? cgroup : NULL);
+	return 0;
+}
+
+static int run_job(const struct tr_server_spec *spec, const struct tr_job_io *io,
+	struct tr_job_exit *ret, struct tr_err *err)
+{
+	TR_AUTO_CLOSE int lock_fd = -1, ctl_fd = -1;
+	char path[PATH_MAX];
+	struct tr_cgroup group;
+	struct tr_job_wait wait = { .name = spec->name, .io = io, .kill = kill_job, .arg = &group };
+	uint64_t oom_kills = 0;
+
+	if (tr_run__path(spec->name, "lock", path, err) < 0 ||
+		tr_lock_file(path, /* wait= */ true, &lock_fd, err) < 0 ||
+		tr_run__path(spec->name, "ctl", path, err) < 0)
+		return -(int)err->code;
+	/* Open for writing too, or poll() reports the end of the FIFO for ever. */
+	ctl_fd = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
+	if (ctl_fd < 0)
+		return tr_fail_errno(err, errno, "open '%s'", path);
+	wait.ctl_fd = ctl_fd;
+	tr_cgroup_make(spec->name, spec->memory_bytes, spec->cpu_millis, &group);
+	if (start_job(spec, &group, io, &wait.pid, err) < 0)
+		return -(int)err->code;
+	ret->status = tr_run__job_wait(&wait);
+	ret->limits_enforced = group.is_limited;
+	ret->oom_killed = tr_cgroup_oom_kills(&group, &oom_kills) && oom_kills > 0;
+	return 0;
+}
+
+static int job(const struct tr_server_spec *spec, const struct tr_job_io *io,
+	struct tr_job_exit *ret, struct tr_err *err)
+{
+	struct tr_err ignored;
+	int r;
+
+	/* Its output goes past us: the log is there, and empty. */
+	if (tr_run__claim(spec, "process", "", err) < 0)
+		return -(int)err->code;
+	r = run_job(spec, io, ret, err);
+	if (stop(spec->name, 0, NULL, r < 0 ? &ignored : err) < 0)
+		r = -(int)err->code;
+	return r;
+}
+
 static int describe(const struct tr_server_spec *spec, struct tr_buf *ret, struct tr_err *err)
 {
 	TR_AUTO_STRV words = { 0 };
@@ -464,5 +539,6 @@ const struct tr_runtime tr_runtime_process = {
 	.stop = stop,
 	.tail = tail,
 	.logs = logs,
+	.job = job,
 	.describe = describe,
 };

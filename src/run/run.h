@@ -36,6 +36,8 @@ struct tr_server_spec {
 	uint64_t memory_bytes;	/* 0: no limit; swap is limited with it */
 	uint64_t shm_bytes;	/* containers: room in /dev/shm; 0: the engine's usual 64 MiB */
 	uint32_t cpu_millis;	/* thousandths of a processor; 0: no limit */
+	bool is_job;		/* runs in the foreground, see job() */
+	bool has_tty;		/* a job with a terminal for its standard streams */
 };
 
 enum tr_server_state {
@@ -63,6 +65,22 @@ struct tr_servers {
 	struct tr_server *v;
 };
 void tr_servers_done(struct tr_servers *servers);
+
+/* How a job is run. */
+struct tr_job_io {
+	volatile int *signal; /* a number that a signal handler puts there is passed on to the job,
+			       * SIGKILL to all of it; NULL: none */
+	int64_t grace_ms;     /* after SIGTERM or SIGHUP was passed on: then it is killed */
+	/* Once, as soon as it runs; cgroup as in struct tr_server, NULL when unknown. */
+	void (*on_start)(void *arg, const char *cgroup);
+	void *arg;
+};
+
+struct tr_job_exit {
+	int status; /* exit status, or 128 + signal */
+	bool oom_killed;
+	bool limits_enforced;
+};
 
 struct tr_runtime {
 	const char *name; /* "podman", "docker", "process" */
@@ -100,6 +118,13 @@ struct tr_runtime {
 	 * the server ends or *stop_flag becomes non-zero. */
 	int (*logs)(const char *name, uint32_t n_lines, bool follow, const volatile int *stop_flag,
 		struct tr_err *err);
+
+	/* Runs a spec with is_job to its end, on our own standard streams and in our process
+	 * group, so that a terminal's Ctrl-C reaches it. Of the server nothing stays. The process
+	 * runtime gives it our environment and folder. When we are killed, a plain process goes
+	 * with us; a container stays, until somebody calls stop(). */
+	int (*job)(const struct tr_server_spec *spec, const struct tr_job_io *io,
+		struct tr_job_exit *ret, struct tr_err *err);
 
 	/* The commands a person would type for this spec, one a line, appended (dry run). */
 	int (*describe)(const struct tr_server_spec *spec, struct tr_buf *ret, struct tr_err *err);

@@ -38,6 +38,9 @@ int tr_run__path(const char *name, const char *rest, char ret[PATH_MAX], struct 
  * lock, ctl and launch. EXISTS when it is there. */
 int tr_run__claim(const struct tr_server_spec *spec, const char *runtime, const char *launch,
 	struct tr_err *err);
+/* NAME's state: who the server is and what holds it. `path` is that of the file. */
+int tr_run__state_write(const char *path, const char *name, pid_t server,
+	const struct tr_cgroup *group, struct tr_err *err);
 /* Takes the folder away in one step, then removes it. One that is not there is fine. */
 int tr_run__unclaim(const char *name, struct tr_err *err);
 /* Removes what a killed tranche was filling or taking away. */

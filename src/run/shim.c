@@ -134,14 +134,9 @@ static int write_json(const char *file, json_t *json)
 
 static int write_state(const struct shim *shim)
 {
-	char path[PATH_MAX];
+	struct tr_err err;
 
-	tr_cgroup_path(shim->name, path);
-	return write_json("state",
-		json_pack("{sI sI sI ss* sb sI}", "pid", (json_int_t)shim->server, "pid_start",
-			(json_int_t)tr_run__proc_start(shim->server), "shim", (json_int_t)getpid(),
-			"cgroup", shim->group.memory_dir[0] ? path : NULL, "limited",
-			(int)shim->group.is_limited, "started_ms", (json_int_t)unix_ms()));
+	return tr_run__state_write("state", shim->name, shim->server, &shim->group, &err);
 }
 
 /* Between fork and exec. What fails is told through error_fd, which exec closes. */

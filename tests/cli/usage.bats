@@ -9,7 +9,7 @@ load helper
 	[ "${lines[0]}" = "tranche: slice a GPU, run a model on each slice" ]
 	[[ $output == *"  up  "* && $output == *"  virtual create  "* ]]
 	[ "$(grep -c '^  tranche .*#' <<<"$output")" -eq 3 ]
-	[ "${#lines[@]}" -lt 50 ]
+	[ "${#lines[@]}" -lt 60 ]
 }
 
 @test "help, --help and -h are the same, and fit 80 columns" {
