@@ -510,6 +510,12 @@ struct tr_virtuals {
 int tr_virtuals_get(struct tr_virtuals **ret, struct tr_err *err);
 void tr_virtuals_free(struct tr_virtuals *virtuals);
 
+/* Puts the stand-in for the vendor's container hook into a folder (made when missing), which
+ * docker's daemon is then started with on its PATH: `docker run --gpus device=MIG-...` gives a
+ * container its slice. INVALID for a folder of the system's programs, EXISTS where the vendor's own
+ * hook is. ret_path is the file, malloc'd. */
+int tr_virtual_hook_install(const char *dir, char **ret_path, struct tr_err *err);
+
 /* The virtual node that is meant: `name`, else TRANCHE_NODE, else the only one. malloc'd. NOT_FOUND
  * when there is none such, INVALID when there are several. */
 int tr_virtual_pick(const char *name, char **ret, struct tr_err *err);

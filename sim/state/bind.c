@@ -58,7 +58,49 @@ bool tr_sim_is_bound(
 
 struct wish {
 	const char *uuid, *cgroup;
+	bool alone;
 };
+
+/* "pid 4711 (vllm) in control group '/docker/...'" */
+static void say_holder(const char *cgroup, char *ret, size_t size)
+{
+	char path[64], comm[32] = "?";
+	int32_t pid = 0;
+	FILE *file;
+
+	if (tr_sim_cgroup_pids(cgroup, &pid, 1) < 1) {
+		snprintf(ret, size, "control group '%s'", cgroup);
+		return;
+	}
+	snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
+	file = fopen(path, "re");
+	if (file && fgets(comm, sizeof(comm), file))
+		comm[strcspn(comm, "\n")] = '\0';
+	if (file)
+		fclose(file);
+	snprintf(ret, size, "pid %d (%s) in control group '%s'", (int)pid, comm, cgroup);
+}
+
+/* Does a binding of somebody else hold the slice, its card, or a slice of the card? Dead ones have
+ * been swept out. */
+static int check_alone(const struct tr_sim_node *node, const struct wish *wish,
+	const uint32_t ids[3], struct tr_err *err)
+{
+	char holder[384];
+
+	for (size_t i = 0; i < TR_COUNT(node->bindings); i++) {
+		const struct tr_sim_binding *row = &node->bindings[i];
+		bool is_same = row->gi_id == ids[1] && row->ci_id == (uint8_t)ids[2];
+
+		if (!row->in_use || row->gpu_idx != ids[0] ||
+			(!is_same && row->gi_id != TR_SIM_WHOLE && ids[1] != TR_SIM_WHOLE) ||
+			strcmp(row->cgroup, wish->cgroup) == 0)
+			continue;
+		say_holder(row->cgroup, holder, sizeof(holder));
+		return tr_fail(err, TR_E_BUSY, "'%s' is held by %s", wish->uuid, holder);
+	}
+	return 0;
+}
 
 static int add_binding(struct tr_sim_node *node, void *arg, struct tr_err *err)
 {
@@ -70,6 +112,9 @@ static int add_binding(struct tr_sim_node *node, void *arg, struct tr_err *err)
 		return tr_fail(err, TR_E_NOT_FOUND, "virtual node '%s' has no '%s'", node->name,
 			wish->uuid);
 	tr_sim__sweep(node);
+	if (wish->alone &&
+		check_alone(node, wish, (const uint32_t[3]){ gpu_idx, gi_id, ci_id }, err) < 0)
+		return -(int)err->code;
 	for (size_t i = 0; i < TR_COUNT(node->bindings); i++) {
 		struct tr_sim_binding *row = &node->bindings[i];
 
@@ -90,19 +135,32 @@ static int add_binding(struct tr_sim_node *node, void *arg, struct tr_err *err)
 	return 0;
 }
 
-int tr_sim_bind(const char *node, const char *uuid, const char *cgroup, struct tr_err *err)
+static int bind(const char *node, struct wish *wish, struct tr_err *err)
 {
-	struct wish wish = { uuid, cgroup };
+	const char *cgroup = wish->cgroup;
 	char dir[PATH_MAX];
 
 	if (strlen(cgroup) >= sizeof(((struct tr_sim_binding *)NULL)->cgroup) || cgroup[0] != '/')
 		return tr_fail(err, TR_E_INVALID, "'%.100s' is no path of a cgroup", cgroup);
 	if (!tr_sim_cgroup_exists(cgroup))
 		return tr_fail(err, TR_E_NOT_FOUND, "there is no memory cgroup '%s'", cgroup);
-	if (tr_sim_node_path(node, "", dir, err) < 0 ||
-		tr_sim_change(dir, add_binding, &wish, err) < 0)
-		return tr_wrap(err, "bind '%s'", uuid);
-	return 0;
+	if (tr_sim_node_path(node, "", dir, err) < 0)
+		return -(int)err->code;
+	return tr_sim_change(dir, add_binding, wish, err);
+}
+
+int tr_sim_bind(const char *node, const char *uuid, const char *cgroup, struct tr_err *err)
+{
+	struct wish wish = { uuid, cgroup, /* alone= */ false };
+
+	return bind(node, &wish, err) < 0 ? tr_wrap(err, "bind '%s'", uuid) : 0;
+}
+
+int tr_sim_claim(const char *node, const char *uuid, const char *cgroup, struct tr_err *err)
+{
+	struct wish wish = { uuid, cgroup, /* alone= */ true };
+
+	return bind(node, &wish, err);
 }
 
 static int drop_bindings(struct tr_sim_node *node, void *arg, struct tr_err *err)

@@ -185,6 +185,9 @@ int tr_sim_change(const char *dir, tr_sim_change_fn *change, void *arg, struct t
  */
 int tr_sim_bind(const char *node, const char *uuid, const char *cgroup, struct tr_err *err);
 int tr_sim_unbind(const char *node, const char *cgroup, struct tr_err *err);
+/* Binds as tr_sim_bind does, unless somebody else is on it: BUSY names the holder. A card is held
+ * by whoever holds a slice of it, and a slice by whoever holds its card. */
+int tr_sim_claim(const char *node, const char *uuid, const char *cgroup, struct tr_err *err);
 
 /* What a container needs to see one slice or one whole card: host paths. */
 struct tr_sim_guest_mounts {
@@ -194,6 +197,15 @@ struct tr_sim_guest_mounts {
 };
 int tr_sim_guest_mounts(
 	const char *node, const char *uuid, struct tr_sim_guest_mounts *ret, struct tr_err *err);
+
+/*
+ * The same as a container is to have it, appended once each: "HOST:TARGET:ro" for what is mounted,
+ * and the names of device nodes. A node stands for one of the driver's, by TR_SIM_DEVICE: whoever
+ * looks for it finds a character device, which takes and gives nothing.
+ */
+#define TR_SIM_DEVICE "/dev/null"
+int tr_sim_guest_parts(const char *node, const char *uuid, struct tr_strv *mounts,
+	struct tr_strv *devices, struct tr_err *err);
 
 /* What the kernel enforces for a slice on this node, after --scale: bytes of memory, and CPU time
  * in thousandths of one processor (the slice's share of the card's SMs, of all processors). */

@@ -69,8 +69,8 @@ int tr_state_dir(char *ret, struct tr_err *err)
 
 /* From the folder of the running program: beside it, as installed (bin/ and libexec/tranche/), and
  * as the build lays src/cli, src/run and sim out. */
-static const char *const part_dirs[] = { "", "../libexec/tranche/", "../run/", "../../sim/",
-	"../../src/run/" };
+static const char *const part_dirs[] = { "", "../libexec/tranche/", "../run/", "../hook/",
+	"../../sim/", "../../src/run/", "../../src/hook/" };
 
 int tr_part_find(const char *file, char *ret, struct tr_err *err)
 {

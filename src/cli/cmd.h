@@ -114,6 +114,7 @@ extern const struct tr_cmd tr_cmd_virtual_create;
 extern const struct tr_cmd tr_cmd_virtual_destroy;
 extern const struct tr_cmd tr_cmd_virtual_env;
 extern const struct tr_cmd tr_cmd_virtual_fault;
+extern const struct tr_cmd tr_cmd_virtual_install_hook;
 extern const struct tr_cmd tr_cmd_virtual_list;
 extern const struct tr_cmd tr_cmd_virtual_reboot;
 extern const struct tr_cmd tr_cmd_virtual_reload;

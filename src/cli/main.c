@@ -35,6 +35,7 @@ static const struct tr_cmd *const cmds[] = {
 	&tr_cmd_virtual_reboot,
 	&tr_cmd_virtual_fault,
 	&tr_cmd_virtual_trace,
+	&tr_cmd_virtual_install_hook,
 	&tr_cmd_version,
 	&tr_cmd_help,
 	&tr_cmd_completion,

@@ -7,7 +7,7 @@
  *	hardware, podman      --device nvidia.com/gpu=UUID (CDI)
  *	hardware, docker      --gpus "device=UUID"
  *	hardware, process     CUDA_VISIBLE_DEVICES=UUID
- *	virtual,  container   the driver library, the state folder and the slice's view, read-only;
+ *	virtual,  container   what sim/state/guest.c says: library, state, view, device nodes;
  *	                      the slice's memory and its share of SMs as the container's limits
  *	virtual,  process     the node's library folder on LD_LIBRARY_PATH; the limits on its cgroup
  */
@@ -19,7 +19,6 @@
 #include <libgen.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/utsname.h>
 
 void tr_spec_done(struct tr_spec *spec)
 {
@@ -138,30 +137,14 @@ static void put_volumes(const struct tr_want *want, struct tr_spec *spec)
 
 /* --- The slice's side --- */
 
-/* Where the loader of a Debian-like and of a Red-Hat-like image looks without being told. */
-static void mount_library(const char *library, struct tr_spec *spec)
-{
-	struct utsname machine;
-
-	if (uname(&machine) == 0)
-		tr_strv_addf(&spec->s.mounts, "%s:/usr/lib/%s-linux-gnu/libnvidia-ml.so.1:ro",
-			library, machine.machine);
-	tr_strv_addf(&spec->s.mounts, "%s:/usr/lib64/libnvidia-ml.so.1:ro", library);
-}
-
 static int bind_virtual(const struct tr_node *node, const struct tr_runtime *runtime,
 	struct tr_spec *spec, struct tr_err *err)
 {
-	TR_AUTO_FREE char *room = malloc(sizeof(struct tr_sim_guest_mounts));
-	struct tr_sim_guest_mounts *mounts = (struct tr_sim_guest_mounts *)(void *)room;
+	TR_AUTO_STRV devices = { 0 };
 	struct tr_sim_limits limits;
 	char lib_dir[PATH_MAX];
 
-	if (!mounts)
-		return tr_fail(
-			err, TR_E_NO_MEMORY, "bind to '%s': out of memory", spec->place.uuid);
 	if (tr_sim_slice_limits(node->name, spec->place.uuid, &limits, err) < 0 ||
-		tr_sim_guest_mounts(node->name, spec->place.uuid, mounts, err) < 0 ||
 		tr_sim_node_path(node->name, "lib", lib_dir, err) < 0)
 		return -(int)err->code;
 	spec->s.memory_bytes = limits.memory_bytes;
@@ -171,10 +154,10 @@ static int bind_virtual(const struct tr_node *node, const struct tr_runtime *run
 		tr_strv_addf(&spec->s.env, "LD_LIBRARY_PATH=%s", lib_dir);
 		return 0;
 	}
-	mount_library(mounts->library, spec);
-	tr_strv_addf(&spec->s.mounts, "%s:%s/state:ro", mounts->state_dir, TR_SIM_GUEST_DIR);
-	tr_strv_addf(&spec->s.mounts, "%s:%s/view/%s:ro", mounts->view, TR_SIM_GUEST_DIR,
-		spec->place.uuid);
+	if (tr_sim_guest_parts(node->name, spec->place.uuid, &spec->s.mounts, &devices, err) < 0)
+		return -(int)err->code;
+	for (size_t i = 0; i < devices.n; i++)
+		tr_strv_addf(&spec->s.devices, "%s:%s", TR_SIM_DEVICE, devices.v[i]);
 	return 0;
 }
 

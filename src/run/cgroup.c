@@ -232,6 +232,79 @@ void tr_cgroup_kill(const struct tr_cgroup *group)
 	kill_in(group->cpu_dir);
 }
 
+/* The folder of a group in the first of these hierarchies that has one; "" when none has. */
+static void group_dir(const char *const hierarchies[], const char *group, char ret[PATH_MAX])
+{
+	for (int i = 0; hierarchies[i]; i++) {
+		int len = snprintf(ret, PATH_MAX, "%s%s", hierarchies[i], group);
+
+		if (len < PATH_MAX && has_file(ret, "cgroup.procs"))
+			return;
+	}
+	ret[0] = '\0';
+}
+
+/* A number that a file begins with; UINT64_MAX for "max", "-1" and what cannot be read. */
+static uint64_t get_number(const char *dir, const char *file)
+{
+	TR_AUTO_FREE char *text = get(dir, file);
+
+	return text && text[0] >= '0' && text[0] <= '9' ? strtoull(text, NULL, 10) : UINT64_MAX;
+}
+
+/* Memory first: version 1 lets it never be above memory and swap together. */
+static bool cap_memory(const char *dir, bool is_v2, uint64_t bytes)
+{
+	const char *file = is_v2 ? "memory.max" : "memory.limit_in_bytes";
+	const char *both = "memory.memsw.limit_in_bytes";
+
+	if (get_number(dir, file) > bytes && put_number(dir, file, bytes) < 0)
+		return false;
+	if (is_v2)
+		return !has_file(dir, "memory.swap.max") || put(dir, "memory.swap.max", "0") == 0;
+	return !has_file(dir, both) || get_number(dir, both) <= bytes ||
+	       put_number(dir, both, bytes) == 0;
+}
+
+static uint64_t cpu_now_millis(const char *dir, bool is_v2)
+{
+	uint64_t quota = get_number(dir, is_v2 ? "cpu.max" : "cpu.cfs_quota_us");
+	uint64_t period = CPU_PERIOD_US;
+
+	if (quota == UINT64_MAX)
+		return UINT64_MAX;
+	if (is_v2) {
+		TR_AUTO_FREE char *text = get(dir, "cpu.max");
+		const char *second = text ? strchr(text, ' ') : NULL;
+
+		period = second ? strtoull(second, NULL, 10) : 0;
+	} else {
+		period = get_number(dir, "cpu.cfs_period_us");
+	}
+	return period ? quota * 1000 / period : UINT64_MAX;
+}
+
+int tr_cgroup_cap(const char *group, uint64_t memory_bytes, uint32_t cpu_millis, struct tr_err *err)
+{
+	bool is_v2 = tr_cgroup_is_v2();
+	char memory_dir[PATH_MAX], cpu_dir[PATH_MAX];
+
+	group_dir(is_v2 ? v2_hierarchies : memory_hierarchies, group, memory_dir);
+	group_dir(is_v2 ? v2_hierarchies : cpu_hierarchies, group, cpu_dir);
+	if (!memory_dir[0] || !cpu_dir[0])
+		return tr_fail(err, TR_E_NOT_FOUND,
+			"there is no control group '%s' for memory and processors", group);
+	if (memory_bytes && !cap_memory(memory_dir, is_v2, memory_bytes))
+		return tr_fail(err, TR_E_IO, "control group '%s' cannot be held to %llu MiB", group,
+			(unsigned long long)(memory_bytes >> 20));
+	if (cpu_millis && cpu_now_millis(cpu_dir, is_v2) > cpu_millis &&
+		!limit_cpu(cpu_dir, is_v2, cpu_millis))
+		return tr_fail(err, TR_E_IO,
+			"control group '%s' cannot be held to %u.%03u processors", group,
+			cpu_millis / 1000, cpu_millis % 1000);
+	return 0;
+}
+
 typedef void visit_fn(const char *hierarchy, void *arg);
 
 /* Every mounted hierarchy: the root itself on version 2, its folders on version 1 (of which some

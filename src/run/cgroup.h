@@ -44,6 +44,14 @@ bool tr_cgroup_has_processes(const struct tr_cgroup *group);
 /* Sends SIGKILL to every process in it, once. */
 void tr_cgroup_kill(const struct tr_cgroup *group);
 
+/*
+ * Holds a group to limits, wherever it is: `group` is a path below the hierarchies' roots, as in
+ * /proc/PID/cgroup. A limit that is lower already stays; swap is limited with memory. NOT_FOUND
+ * when there is no such group, IO when the kernel does not take a limit.
+ */
+int tr_cgroup_cap(
+	const char *group, uint64_t memory_bytes, uint32_t cpu_millis, struct tr_err *err);
+
 /* For podman: makes "/tranche/NAME" in every hierarchy, so that nobody removes "/tranche" between
  * podman's own mkdir calls. */
 void tr_cgroup_make_parents(const char *name);

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hook/hook.h"
+
+#include "base/err.h"
+#include "base/paths.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+void tr_hook_container_done(struct tr_hook_container *container)
+{
+	free(container->root);
+	free(container->visible);
+	*container = (struct tr_hook_container){ 0 };
+}
+
+/* The last one counts, as in a process's own environment. */
+static const char *env_of(const json_t *config, const char *name)
+{
+	const json_t *env = json_object_get(json_object_get(config, "process"), "env");
+	const char *found = NULL;
+	const json_t *entry;
+	size_t i, len = strlen(name);
+
+	json_array_foreach (env, i, entry) {
+		const char *text = json_string_value(entry);
+
+		if (text && strncmp(text, name, len) == 0 && text[len] == '=')
+			found = text + len + 1;
+	}
+	return found;
+}
+
+static int read_config(
+	const char *bundle, const json_t *config, struct tr_hook_container *ret, struct tr_err *err)
+{
+	const char *root =
+		json_string_value(json_object_get(json_object_get(config, "root"), "path"));
+	const char *visible = env_of(config, "NVIDIA_VISIBLE_DEVICES");
+	const char *uses = env_of(config, "NVIDIA_DRIVER_CAPABILITIES");
+	char path[PATH_MAX];
+
+	if (!root || !*root)
+		return tr_fail(err, TR_E_INVALID, "the container's config.json names no root");
+	/* A relative one is below the bundle. */
+	if (root[0] == '/')
+		ret->root = strdup(root);
+	else if (tr_path_join(bundle, root, path, err) < 0)
+		return -(int)err->code;
+	else
+		ret->root = strdup(path);
+	ret->visible = visible ? strdup(visible) : NULL;
+	ret->looks_only = uses && strcmp(uses, "utility") == 0;
+	if (!ret->root || (visible && !ret->visible))
+		return tr_fail(err, TR_E_NO_MEMORY, "read the container's config: out of memory");
+	return 0;
+}
+
+static int read_state(const json_t *state, struct tr_hook_container *ret, struct tr_err *err)
+{
+	const char *bundle = json_string_value(json_object_get(state, "bundle"));
+	char path[PATH_MAX];
+	json_error_t why;
+	json_t *config;
+	int r;
+
+	ret->pid = (pid_t)json_integer_value(json_object_get(state, "pid"));
+	if (!bundle || ret->pid <= 0)
+		return tr_fail(err, TR_E_INVALID,
+			"the container's state on standard input has no pid or no bundle");
+	if (tr_path_join(bundle, "config.json", path, err) < 0)
+		return -(int)err->code;
+	config = json_load_file(path, 0, &why);
+	if (!config)
+		return tr_fail(err, TR_E_INVALID, "cannot read '%s': %s", path, why.text);
+	r = read_config(bundle, config, ret, err);
+	json_decref(config);
+	return r;
+}
+
+int tr_hook_read(int fd, struct tr_hook_container *ret, struct tr_err *err)
+{
+	struct tr_hook_container container = { 0 };
+	json_error_t why;
+	json_t *state = json_loadfd(fd, 0, &why);
+	int r;
+
+	if (!state)
+		return tr_fail(err, TR_E_INVALID,
+			"there is no container's state on standard input: %s", why.text);
+	r = read_state(state, &container, err);
+	json_decref(state);
+	if (r < 0)
+		tr_hook_container_done(&container);
+	else
+		*ret = container;
+	return r;
+}
