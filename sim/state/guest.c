@@ -66,6 +66,11 @@ static int add_mounts(const char *node, const char *uuid, struct tr_strv *ret, s
 	return tr_strv_ok(ret, err);
 }
 
+uint32_t tr_sim_cap_minor(uint32_t gpu_idx, uint32_t gi_id)
+{
+	return CAP_FIRST + CAPS_PER_GPU * gpu_idx + CAPS_PER_GI * gi_id;
+}
+
 static void add_device(const char *form, uint32_t number, struct tr_strv *ret)
 {
 	char name[64];
@@ -76,7 +81,7 @@ static void add_device(const char *form, uint32_t number, struct tr_strv *ret)
 
 static void add_devices(uint32_t gpu_idx, uint32_t gi_id, uint32_t ci_id, struct tr_strv *ret)
 {
-	uint32_t cap = CAP_FIRST + CAPS_PER_GPU * gpu_idx + CAPS_PER_GI * gi_id;
+	uint32_t cap = tr_sim_cap_minor(gpu_idx, gi_id);
 
 	add_once(ret, "/dev/nvidiactl");
 	add_once(ret, "/dev/nvidia-uvm");

@@ -56,12 +56,6 @@ static int bind_over(const char *from, const char *to, struct tr_err *err)
 		       : 0;
 }
 
-/* Numbers of capabilities: 3 + 135 for each card, 9 for each GPU instance, then its computes. */
-static uint32_t cap_minor(uint32_t g, uint32_t gi_id)
-{
-	return 3 + 135 * g + 9 * gi_id;
-}
-
 static int put_minors(const char *proc, struct tr_err *err)
 {
 	TR_AUTO_BUF text = { 0 };
@@ -69,10 +63,10 @@ static int put_minors(const char *proc, struct tr_err *err)
 	tr_buf_puts(&text, "config 1\nmonitor 2\n");
 	for (uint32_t g = 0; g < CAPS_GPUS; g++) {
 		for (uint32_t i = 0; i < TR_SIM_MAX_GIS; i++) {
-			tr_buf_addf(&text, "gpu%u/gi%u/access %u\n", g, i, cap_minor(g, i));
+			tr_buf_addf(&text, "gpu%u/gi%u/access %u\n", g, i, tr_sim_cap_minor(g, i));
 			for (uint32_t c = 0; c < TR_SIM_MAX_CIS; c++)
 				tr_buf_addf(&text, "gpu%u/gi%u/ci%u/access %u\n", g, i, c,
-					cap_minor(g, i) + 1 + c);
+					tr_sim_cap_minor(g, i) + 1 + c);
 		}
 	}
 	if (tr_buf_ok(&text, err) < 0)
@@ -118,13 +112,14 @@ static int put_instances(const char *proc, const char *dev, uint32_t g,
 		if (!gpu->gis[i].exists)
 			continue;
 		snprintf(rest, sizeof(rest), "gpu%u/mig/gi%u/access", g, i);
-		if (put_capability(proc, dev, rest, cap_minor(g, i), 0444, err) < 0)
+		if (put_capability(proc, dev, rest, tr_sim_cap_minor(g, i), 0444, err) < 0)
 			return -(int)err->code;
 		for (uint32_t c = 0; c < TR_SIM_MAX_CIS; c++) {
 			if (!gpu->gis[i].cis[c].exists)
 				continue;
 			snprintf(rest, sizeof(rest), "gpu%u/mig/gi%u/ci%u/access", g, i, c);
-			if (put_capability(proc, dev, rest, cap_minor(g, i) + 1 + c, 0444, err) < 0)
+			if (put_capability(
+				    proc, dev, rest, tr_sim_cap_minor(g, i) + 1 + c, 0444, err) < 0)
 				return -(int)err->code;
 		}
 	}
