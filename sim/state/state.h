@@ -207,8 +207,8 @@ int tr_sim_guest_mounts(
 int tr_sim_guest_parts(const char *node, const char *uuid, struct tr_strv *mounts,
 	struct tr_strv *devices, struct tr_err *err);
 
-/* The number of /dev/nvidia-caps/nvidia-capN that gives access to a GPU instance; that of its compute
- * instance c is higher by 1 + c. */
+/* The number of /dev/nvidia-caps/nvidia-capN that gives access to a GPU instance; that of its
+ * compute instance c is higher by 1 + c. */
 uint32_t tr_sim_cap_minor(uint32_t gpu_idx, uint32_t gi_id);
 
 /* What the kernel enforces for a slice on this node, after --scale: bytes of memory, and CPU time

@@ -168,3 +168,19 @@ load helper
 	run -7 tranche virtual run -- sh -c 'exit 7'
 	fails 3 "no-such-program" -- virtual run -- no-such-program
 }
+
+@test "the hook is put where it is asked to, and found with the nodes of who asked" {
+	fits virtual-install-hook -- virtual install-hook --json new/folder
+	[ "$(value 'd["hook"]')" = "$PWD/new/folder/nvidia-container-runtime-hook" ]
+	[ -x new/folder/nvidia-container-runtime-hook ]
+	# It says the same as tranche about what it cannot find.
+	echo '{"pid": 1, "bundle": "'"$PWD"'"}' >state
+	echo '{"root": {"path": "/"}, "process": {"env": ["NVIDIA_VISIBLE_DEVICES=all"]}}' >config.json
+	run -1 env -u TRANCHE_RUN_DIR new/folder/nvidia-container-runtime-hook prestart <state
+	[[ $output == *"there is no virtual node in '$TRANCHE_RUN_DIR'; try: tranche virtual create"* ]]
+	node
+	run -1 new/folder/nvidia-container-runtime-hook prestart </dev/null
+	[[ $output == *"no container's state on standard input"* ]]
+	run -2 new/folder/nvidia-container-runtime-hook
+	[[ $output == *"usage: "* ]]
+}

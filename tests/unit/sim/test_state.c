@@ -294,7 +294,7 @@ static void reboot_keeps_only_what_cards_keep(void **state)
 
 static void bindings_live_as_long_as_their_cgroup(void **state)
 {
-	char dir[PATH_MAX], uuid[41], cgroup[64], cgroup_dir[128];
+	char dir[PATH_MAX], uuid[41], card[41], cgroup[64], cgroup_dir[128];
 	int32_t pids[8];
 	uint64_t bytes;
 	pid_t pid;
@@ -318,6 +318,12 @@ static void bindings_live_as_long_as_their_cgroup(void **state)
 	assert_int_equal(node.bindings[1].in_use, 0);
 	assert_true(tr_sim_is_bound(&node, 0, 5, 0));
 	assert_false(tr_sim_is_bound(&node, 0, 4, 0));
+	/* Who is on it may claim it; nobody else, nor the card that it is a part of. */
+	assert_int_equal(tr_sim_claim("bind", uuid, cgroup, &err), 0);
+	assert_int_equal(tr_sim_claim("bind", uuid, "/", &err), -TR_E_BUSY);
+	assert_non_null(strstr(err.msg, cgroup));
+	tr_sim_uuid_text("GPU-", node.gpus[0].uuid, card);
+	assert_int_equal(tr_sim_claim("bind", card, "/", &err), -TR_E_BUSY);
 	assert_int_equal(tr_sim_destroy("bind", false, &err), -TR_E_BUSY);
 	assert_non_null(strstr(err.msg, cgroup));
 	assert_int_equal(tr_sim_reset("bind", 0, &err), -TR_E_BUSY);
