@@ -60,7 +60,7 @@ struct tr_gpu {
 	bool can_slice;
 	bool has_mig_mode; /* the card knows the mode at all */
 	bool mig_on, mig_pending;
-	char why[256]; /* can_slice false: why not */
+	char why[256]; /* can_slice false: why not; MIG off: what it takes, or what is in the way */
 	bool has_memory;
 	uint64_t memory_bytes, memory_used_bytes;
 	uint32_t n_slices;
@@ -475,6 +475,32 @@ int tr_layout_checkpoint(struct tr_node *node, char **ret, struct tr_err *err);
 
 /* "a change of layout to 'all-balanced' is open: ..."; false when none is. */
 bool tr_layout_is_open(struct tr_node *node, char ret[256]);
+
+/* --- What could be in the way ------------------------------------------------------------- */
+
+enum tr_verdict {
+	TR_VERDICT_OK,
+	TR_VERDICT_NOTE,    /* worth knowing; nothing fails by it */
+	TR_VERDICT_PROBLEM, /* something fails, or will */
+};
+
+struct tr_check {
+	enum tr_verdict verdict;
+	char what[24];	/* "driver", "GPU 0", "podman" */
+	char text[320]; /* what was found */
+	char fix[256];	/* what to type, lines; "" when there is nothing to do */
+};
+
+struct tr_checks {
+	size_t n;
+	struct tr_check *v;
+};
+
+/* Looks at the driver, the node's cards, runtimes, control groups, services that clash, and what
+ * tranche keeps; a node that cannot be opened is itself a finding. Changes nothing. `node` as for
+ * tr_node_open. Free with tr_checks_free. */
+int tr_doctor(const char *node, struct tr_checks **ret, struct tr_err *err);
+void tr_checks_free(struct tr_checks *checks);
 
 /* --- Virtual nodes ------------------------------------------------------------------------ */
 

@@ -92,6 +92,7 @@ extern const struct tr_cmd tr_cmd_completion;
 extern const struct tr_cmd tr_cmd_cost;
 extern const struct tr_cmd tr_cmd_create;
 extern const struct tr_cmd tr_cmd_destroy;
+extern const struct tr_cmd tr_cmd_doctor;
 extern const struct tr_cmd tr_cmd_down;
 extern const struct tr_cmd tr_cmd_export;
 extern const struct tr_cmd tr_cmd_gpus;

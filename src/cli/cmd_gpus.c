@@ -42,6 +42,8 @@ static void print_room(const struct tr_gpus *gpus)
 		if (!g->can_slice)
 			printf("GPU %u cannot be sliced: %s\n", g->idx,
 				g->why[0] ? g->why : "the driver does not say why");
+		else if (g->why[0])
+			printf("GPU %u can be sliced; %s\n", g->idx, g->why);
 		else if (g->free_slices[0])
 			printf("GPU %u has room for %s\n", g->idx, g->free_slices);
 		else if (g->mig_on)

@@ -36,6 +36,7 @@ static const struct tr_cmd *const cmds[] = {
 	&tr_cmd_virtual_fault,
 	&tr_cmd_virtual_trace,
 	&tr_cmd_virtual_install_hook,
+	&tr_cmd_doctor,
 	&tr_cmd_version,
 	&tr_cmd_help,
 	&tr_cmd_completion,

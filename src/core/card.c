@@ -378,6 +378,20 @@ uint32_t tr_card_profile_sm(const struct tr_card *card, uint32_t profile_id)
 	return 0;
 }
 
+static const char *oldest_driver(enum tr_arch arch)
+{
+	switch (arch) {
+	case TR_ARCH_HOPPER:
+		return "R525";
+	case TR_ARCH_BLACKWELL:
+		return "R570";
+	case TR_ARCH_AMPERE:
+	case TR_ARCH_ADA:
+		break;
+	}
+	return "R450";
+}
+
 bool tr_card_can_slice(const struct tr_card *card, char why[256])
 {
 	TR_AUTO_BUF able = { 0 };
@@ -386,6 +400,14 @@ bool tr_card_can_slice(const struct tr_card *card, char why[256])
 
 	if (card->has_mig_mode)
 		return true;
+	/* The card has MIG, and its driver knows nothing of it. */
+	if (card->product && card->product->model->has_mig) {
+		snprintf(why, 256,
+			"the driver does not offer MIG for '%s': %s or newer is needed, and a "
+			"container must be given the card with its utility functions",
+			card->name, oldest_driver(card->product->model->arch));
+		return false;
+	}
 	for (size_t i = 0; i < n; i++)
 		if (models[i].has_mig)
 			tr_buf_addf(&able, "%s%s", able.len ? ", " : "", models[i].title);

@@ -43,6 +43,26 @@ static void say_free(const struct tr_node *node, const struct tr_scene *scene,
 	}
 }
 
+/* What stands between a card and slices; "" when nothing does. */
+static void say_way(const struct tr_card *card, char *ret, size_t size)
+{
+	*ret = '\0';
+	if (card->mig_on != card->mig_pending)
+		snprintf(ret, size,
+			"MIG is %s, and turns %s with the card's next reset: nvidia-smi "
+			"--gpu-reset -i %u (in a virtual machine: reboot)",
+			card->mig_on ? "on" : "off", card->mig_pending ? "on" : "off", card->idx);
+	else if (!card->mig_on && *card->clients)
+		snprintf(ret, size,
+			"MIG is off, and cannot be turned on while the card is in use by %.120s",
+			card->clients);
+	else if (!card->mig_on)
+		snprintf(
+			ret, size, "MIG is off: tranche mig on --gpu %u, or tranche up", card->idx);
+	else if (card->slices_hidden)
+		snprintf(ret, size, "the driver shows its slices to root only");
+}
+
 static void put_gpu(const struct tr_node *node, const struct tr_scene *scene,
 	const struct tr_card *card, struct tr_gpu *ret)
 {
@@ -58,6 +78,8 @@ static void put_gpu(const struct tr_node *node, const struct tr_scene *scene,
 	snprintf(ret->uuid, sizeof(ret->uuid), "%s", card->uuid);
 	snprintf(ret->pci, sizeof(ret->pci), "%s", card->pci);
 	ret->can_slice = tr_card_can_slice(card, ret->why);
+	if (ret->can_slice)
+		say_way(card, ret->why, sizeof(ret->why));
 	if (card->mig_on && !card->slices_hidden)
 		say_free(node, scene, card, ret->free_slices, sizeof(ret->free_slices));
 }

@@ -34,7 +34,7 @@ static int lock_path(const char *stack, char ret[PATH_MAX], struct tr_err *err)
 
 /* --- What killed ones left --- */
 
-static bool is_alive(const char *stack)
+bool tr_job_is_alive(const char *stack)
 {
 	TR_AUTO_CLOSE int fd = -1;
 	char path[PATH_MAX];
@@ -60,7 +60,7 @@ static int sweep_servers(const struct tr_scene *scene, const struct tr_change *c
 	for (size_t i = 0; i < scene->servers.n; i++) {
 		const struct tr_server *server = &scene->servers.v[i];
 
-		if (!tr_job_is_stack(server->stack) || is_alive(server->stack))
+		if (!tr_job_is_stack(server->stack) || tr_job_is_alive(server->stack))
 			continue;
 		tr_tell(change, TR_STEP_CLEAN, server->model, NULL,
 			"the job of a tranche that was killed");
@@ -81,7 +81,7 @@ int tr_job_sweep(struct tr_node *node, const struct tr_scene *scene, const struc
 		const struct tr_row *row = &scene->rows.v[i];
 		const struct tr_card *card = tr_card_by_uuid(&scene->cards, row->gpu_uuid);
 
-		if (!tr_job_is_stack(row->stack) || is_alive(row->stack) ||
+		if (!tr_job_is_stack(row->stack) || tr_job_is_alive(row->stack) ||
 			(card && card->slices_hidden))
 			continue;
 		*ret_changed = true;

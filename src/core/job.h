@@ -13,6 +13,9 @@
 /* True for the stack of a job. */
 bool tr_job_is_stack(const char *stack);
 
+/* False when the tranche that runs it was killed. */
+bool tr_job_is_alive(const char *stack);
+
 /* Ends and frees what jobs left whose tranche was killed. The caller holds the node's lock.
  * ret_changed is set to true when something was done. */
 int tr_job_sweep(struct tr_node *node, const struct tr_scene *scene, const struct tr_change *change,

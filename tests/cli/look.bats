@@ -31,7 +31,8 @@ load helper
 	node
 	prints "virtual node 'golden', driver 580.159.04
 GPU  NAME                   MIG  SLICES  MEMORY (MiB)  PCI               UUID
-  0  NVIDIA A100-SXM4-80GB  off       0     0 / 81920  00000000:10:00.0  GPU-$(uuid_of_gpu 0)" -- gpus
+  0  NVIDIA A100-SXM4-80GB  off       0     0 / 81920  00000000:10:00.0  GPU-$(uuid_of_gpu 0)
+GPU 0 can be sliced; MIG is off: tranche mig on --gpu 0, or tranche up" -- gpus
 }
 
 @test "gpus says what has room, and on which cards there is none" {
