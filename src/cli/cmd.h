@@ -105,7 +105,6 @@ extern const struct tr_cmd tr_cmd_ps;
 extern const struct tr_cmd tr_cmd_restart;
 extern const struct tr_cmd tr_cmd_restore;
 extern const struct tr_cmd tr_cmd_run;
-extern const struct tr_cmd tr_cmd_run;
 extern const struct tr_cmd tr_cmd_slices;
 extern const struct tr_cmd tr_cmd_smi;
 extern const struct tr_cmd tr_cmd_status;

@@ -9,7 +9,6 @@ static const struct tr_cmd *const cmds[] = {
 	&tr_cmd_restart,
 	&tr_cmd_down,
 	&tr_cmd_run,
-	&tr_cmd_run,
 	&tr_cmd_cost,
 	&tr_cmd_status,
 	&tr_cmd_gpus,
