@@ -88,6 +88,7 @@ int tr_cli_main(const struct tr_cmd *const *cmds, char **argv);
 extern const struct tr_cmd tr_cmd_apply;
 extern const struct tr_cmd tr_cmd_assert;
 extern const struct tr_cmd tr_cmd_checkpoint;
+extern const struct tr_cmd tr_cmd_complete;
 extern const struct tr_cmd tr_cmd_completion;
 extern const struct tr_cmd tr_cmd_cost;
 extern const struct tr_cmd tr_cmd_create;

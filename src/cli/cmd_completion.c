@@ -1,116 +1,103 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/err.h"
+#include "base/own.h"
 #include "cli/cmd.h"
-#include "cli/help.h"
 
 #include <string.h>
 
 /*
- * One bash function: the words before the cursor that are no options choose the command; what is
- * offered is its options, or the next word of a path. Names of stacks and models come from the
- * program itself, since only it knows them.
+ * The scripts know nothing: they hand the words to `tranche complete`, which answers from the array
+ * of commands and from the node, a line each: a word, a tab, and what it is; ":files" stands for
+ * the shell's own completion of file names.
  */
-static const char head[] =
+static const char bash[] =
 	"# bash completion for tranche; made by 'tranche completion bash'\n"
 	"_tranche()\n"
 	"{\n"
-	"\tlocal cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}\n"
-	"\tlocal word path= i opts= next=\n"
-	"\tfor ((i = 1; i < COMP_CWORD; i++)); do\n"
-	"\t\tword=${COMP_WORDS[i]}\n"
-	"\t\tcase $word in\n"
-	"\t\t--node) ((i++)) ;;\n"
-	"\t\t-*) ;;\n"
-	"\t\t*) [[ $path == *' '* ]] || path+=\"${path:+ }$word\" ;;\n"
-	"\t\tesac\n"
-	"\tdone\n"
-	"\tcase $prev in\n"
-	"\t--file|-f) [[ $path == logs* ]] || { COMPREPLY=($(compgen -f -- \"$cur\")); return; } "
-	";;\n"
-	"\t--runtime) COMPREPLY=($(compgen -W 'podman docker process' -- \"$cur\")); return ;;\n"
-	"\tesac\n"
-	"\tcase $path in\n";
+	"\tlocal cur=${COMP_WORDS[COMP_CWORD]} line\n"
+	"\tCOMPREPLY=()\n"
+	"\twhile IFS= read -r line; do\n"
+	"\t\tif [[ $line == :files ]]; then\n"
+	"\t\t\tcompopt -o filenames 2>/dev/null\n"
+	"\t\t\tmapfile -t -O ${#COMPREPLY[@]} COMPREPLY < <(compgen -f -- \"$cur\")\n"
+	"\t\telse\n"
+	"\t\t\tCOMPREPLY+=(\"${line%%$'\\t'*}\")\n"
+	"\t\tfi\n"
+	"\tdone < <(\"${COMP_WORDS[0]}\" complete -- \"${COMP_WORDS[@]:1:COMP_CWORD}\" "
+	"2>/dev/null)\n"
+	"}\n"
+	"complete -F _tranche tranche\n";
 
-static const char tail[] = "\tesac\n"
-			   "\tif [[ $cur == -* ]]; then\n"
-			   "\t\tCOMPREPLY=($(compgen -W \"$opts\" -- \"$cur\"))\n"
-			   "\telse\n"
-			   "\t\tCOMPREPLY=($(compgen -W \"$next\" -- \"$cur\"))\n"
-			   "\tfi\n"
-			   "}\n"
-			   "complete -F _tranche tranche\n";
+static const char zsh[] = "#compdef tranche\n"
+			  "# zsh completion for tranche; made by 'tranche completion zsh'\n"
+			  "_tranche()\n"
+			  "{\n"
+			  "\tlocal line\n"
+			  "\tlocal -a found\n"
+			  "\tfor line in ${(f)\"$(${words[1]} complete -- "
+			  "\"${(@)words[2,CURRENT]}\" 2>/dev/null)\"}; do\n"
+			  "\t\tif [[ $line == :files ]]; then\n"
+			  "\t\t\t_files\n"
+			  "\t\telse\n"
+			  "\t\t\tfound+=(\"${${line%%$'\\t'*}//:/\\\\:}:${line#*$'\\t'}\")\n"
+			  "\t\tfi\n"
+			  "\tdone\n"
+			  "\tif (( $#found )); then\n"
+			  "\t\t_describe tranche found\n"
+			  "\tfi\n"
+			  "}\n"
+			  "if [[ $funcstack[1] == _tranche ]]; then\n"
+			  "\t_tranche \"$@\"\n"
+			  "else\n"
+			  "\tcompdef _tranche tranche\n"
+			  "fi\n";
 
-static void print_opt(void *arg, const struct tr_opt *opt)
-{
-	FILE *out = arg;
+static const char fish[] =
+	"# fish completion for tranche; made by 'tranche completion fish'\n"
+	"function __tranche_complete\n"
+	"\tset -l words (commandline -opc)\n"
+	"\tset -l cur (commandline -ct)\n"
+	"\tfor line in ($words[1] complete -- $words[2..-1] \"$cur\" 2>/dev/null)\n"
+	"\t\tif test \"$line\" = :files\n"
+	"\t\t\t__fish_complete_path \"$cur\"\n"
+	"\t\telse\n"
+	"\t\t\techo $line\n"
+	"\t\tend\n"
+	"\tend\n"
+	"end\n"
+	"complete -c tranche -f -a '(__tranche_complete)'\n";
 
-	fprintf(out, " --%s", opt->name);
-	if (opt->short_name)
-		fprintf(out, " -%c", opt->short_name);
-}
-
-/* The first word of each path, once: paths with the same one stand together. */
-static void print_first_words(const struct tr_cmd *const *cmds, FILE *out)
-{
-	const char *before = "";
-
-	for (; *cmds; cmds++) {
-		size_t len = strcspn((*cmds)->path, " ");
-
-		if ((*cmds)->group == TR_GROUP_HIDDEN)
-			continue;
-		if (strncmp(before, (*cmds)->path, len) != 0 || (before[len] && before[len] != ' '))
-			fprintf(out, " %.*s", (int)len, (*cmds)->path);
-		before = (*cmds)->path;
-	}
-}
-
-static void print_family(const struct tr_cmd *const *cmds, size_t at, FILE *out)
-{
-	size_t len = strcspn(cmds[at]->path, " ");
-
-	if (!cmds[at]->path[len] ||
-		(at > 0 && strncmp(cmds[at - 1]->path, cmds[at]->path, len + 1) == 0))
-		return;
-	fprintf(out, "\t%.*s) next=\"", (int)len, cmds[at]->path);
-	for (size_t i = at; cmds[i] && strncmp(cmds[i]->path, cmds[at]->path, len + 1) == 0; i++)
-		fprintf(out, " %s", cmds[i]->path + len + 1);
-	fputs("\" ;;\n", out);
-}
+static const struct {
+	const char *shell, *script;
+} scripts[] = { { "bash", bash }, { "zsh", zsh }, { "fish", fish } };
 
 static int run(const struct tr_call *call, struct tr_err *err)
 {
-	if (strcmp(call->args[0], "bash") != 0) {
-		tr_fail(err, TR_E_UNSUPPORTED, "no completion for '%.30s', only for bash",
-			call->args[0]);
-		return tr_hint(err, "tranche completion bash");
+	for (size_t i = 0; i < TR_COUNT(scripts); i++) {
+		if (strcmp(call->args[0], scripts[i].shell) == 0) {
+			fputs(scripts[i].script, stdout);
+			return 0;
+		}
 	}
-	fputs(head, stdout);
-	fputs("\t'') opts='--node --help --version' next=\"", stdout);
-	print_first_words(call->cmds, stdout);
-	fputs("\" ;;\n", stdout);
-	for (size_t i = 0; call->cmds[i]; i++) {
-		const struct tr_cmd *cmd = call->cmds[i];
-		bool has_space = strchr(cmd->path, ' ');
-
-		if (cmd->group == TR_GROUP_HIDDEN)
-			continue;
-		print_family(call->cmds, i, stdout);
-		/* Behind a one-word command any further word is an argument. */
-		printf("\t'%s'%s) opts='", cmd->path, has_space ? "" : "*");
-		tr_cmd_each_opt(cmd, print_opt, stdout);
-		fputs(strcmp(cmd->path, "mig") == 0 ? "' next='on off' ;;\n" : "' ;;\n", stdout);
-	}
-	fputs(tail, stdout);
-	return 0;
+	tr_fail(err, TR_E_UNSUPPORTED, "no completion for '%.30s', only for bash, zsh and fish",
+		call->args[0]);
+	return tr_hint(err, "tranche completion bash");
 }
+
+static const char *const example[] = {
+	"eval \"$(tranche completion bash)\"     # in ~/.bashrc",
+	"eval \"$(tranche completion zsh)\"      # in ~/.zshrc, behind compinit",
+	"tranche completion fish | source       # in ~/.config/fish/config.fish",
+	NULL,
+};
 
 const struct tr_cmd tr_cmd_completion = {
 	.path = "completion",
 	.args = "SHELL",
-	.help = "Print a completion script for bash",
-	.group = TR_GROUP_HIDDEN,
+	.help = "Print a completion script for bash, zsh or fish",
+	.group = TR_GROUP_OTHER,
 	.min_args = 1,
 	.max_args = 1,
+	.example = example,
 	.run = run,
 };

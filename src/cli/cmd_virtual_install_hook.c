@@ -40,7 +40,7 @@ static int run(const struct tr_call *call, struct tr_err *err)
 }
 
 static const char *const example[] = {
-	"tranche virtual install-hook /opt/tranche/hook   # then docker run --gpus works",
+	"tranche virtual install-hook /opt/tranche/hook # then docker --gpus works",
 	NULL,
 };
 

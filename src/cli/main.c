@@ -39,6 +39,7 @@ static const struct tr_cmd *const cmds[] = {
 	&tr_cmd_version,
 	&tr_cmd_help,
 	&tr_cmd_completion,
+	&tr_cmd_complete,
 	NULL,
 };
 

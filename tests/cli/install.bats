@@ -38,4 +38,6 @@ installed()
 	done
 	run -0 bash -c "source '$BATS_TEST_TMPDIR/root$PREFIX/share/bash-completion/completions/tranche' && complete -p tranche"
 	[ "$output" = "complete -F _tranche tranche" ]
+	head -1 "$BATS_TEST_TMPDIR/root$PREFIX/share/zsh/site-functions/_tranche" | grep -qx '#compdef tranche'
+	[ -s "$BATS_TEST_TMPDIR/root$PREFIX/share/fish/vendor_completions.d/tranche.fish" ]
 }

@@ -135,5 +135,85 @@ offered()
 	touch lab.yaml
 	[ "$(offered tranche up -f la)" = lab.yaml ]
 	[ -z "$(offered tranche xyzzy)" ]
-	fails 10 "no completion for 'fish'" "tranche completion bash" -- completion fish
+	[ -z "$(offered tranche nosuch x)" ]
+	fails 10 "no completion for 'tcsh'" "tranche completion bash" -- completion tcsh
+}
+
+# is_offered WORD... -- TEXT: for these words, the last of which is being typed, exactly that.
+is_offered()
+{
+	local words=()
+
+	while [ "$1" != -- ]; do
+		words+=("$1")
+		shift
+	done
+	diff <(printf '%b' "$2") <(tranche complete -- "${words[@]}" | cut -f1)
+}
+
+@test "names that only the node knows are offered: profiles, slices, stacks, models, nodes" {
+	local uuid
+
+	node a30
+	tranche mig on 2>/dev/null
+	is_offered create 1 -- '1g.6gb\n1g.6gb+me\n'
+	is_offered create 1g.6gb 4 -- '4g.24gb\n'
+	is_offered run 2 -- '2g.12gb\n2g.12gb+me\n'
+	is_offered run 1g.6gb --image x pyth -- ':files\n'
+	uuid=$(tranche create -q 1g.6gb 2>/dev/null)
+	is_offered destroy MIG- -- "$uuid\n"
+	is_offered destroy "$uuid" MIG-x -- ''
+	is_offered --node go -- 'golden\n'
+	is_offered create --gpu '' -- '0\n'
+	is_offered --node nosuch create 1 -- ''
+	is_offered virtual destroy g -- 'golden\n'
+	is_offered virtual create a100-p -- 'a100-pcie-40gb\na100-pcie-80gb\n'
+	is_offered cost --by '' -- 'larger\ncompute\nmemory\n'
+	is_offered cost --per y -- 'year\n'
+	is_offered up -f '' -- ':files\n'
+	is_offered up --name '' -- ''
+	is_offered completion z -- 'zsh\n'
+}
+
+@test "stacks and models are offered" {
+	lab
+	up >/dev/null 2>&1
+	is_offered down l -- 'lab\n'
+	is_offered logs lab -- 'lab/files-0\n'
+	is_offered cost '' -- 'lab\n'
+}
+
+@test "zsh and fish offer the same, with what it is" {
+	node
+	if command -v zsh >/dev/null; then
+		run -0 zsh -f -c '
+			_describe() { print -l $found; }
+			_files() { print files; }
+			compdef() { print "$@"; }
+			tranche() { "$TRANCHE" "$@"; }
+			eval "$(tranche completion zsh)"
+			words=(tranche virtual cre); CURRENT=3; _tranche
+			words=(tranche create 3); CURRENT=3; _tranche
+			words=(tranche up -f ""); CURRENT=4; _tranche'
+		echo "$output"
+		[ "${lines[0]}" = "_tranche tranche" ]
+		[[ ${lines[1]} == "create:Make a virtual node"* ]]
+		[[ ${lines[2]} == "3g.40gb:id 9, "* ]]
+		[ "${lines[3]}" = files ]
+	fi
+	if command -v fish >/dev/null; then
+		mkdir bin
+		ln -s "$TRANCHE" bin/tranche
+		touch lab.yaml
+		HOME=$PWD PATH=$PWD/bin:$PATH run -0 fish --no-config -c '
+			tranche completion fish | source
+			complete -C "tranche virtual cre"
+			complete -C "tranche create 3"
+			complete -C "tranche up -f la"'
+		echo "$output"
+		[[ ${lines[0]} == "create"$'\t'"Make a virtual node"* ]]
+		[[ ${lines[1]} == "3g.40gb"$'\t'"id 9, "* ]]
+		[[ ${lines[2]} == lab.yaml* ]]
+	fi
+	command -v zsh >/dev/null || command -v fish >/dev/null || skip "needs zsh or fish"
 }
