@@ -542,6 +542,24 @@ void tr_virtuals_free(struct tr_virtuals *virtuals);
  * hook is. ret_path is the file, malloc'd. */
 int tr_virtual_hook_install(const char *dir, char **ret_path, struct tr_err *err);
 
+/* The CDI spec of a virtual node's slices, as text, malloc'd. UNSUPPORTED on hardware, with the
+ * vendor's command. */
+int tr_cdi_spec(struct tr_node *node, char **ret, struct tr_err *err);
+/* Writes it to a file ("*.json"), and from then on again at each change of slices that this library
+ * makes. One file is kept for a node: an earlier one is removed, and named in *ret_dropped
+ * (malloc'd, or NULL). */
+int tr_cdi_generate(struct tr_node *node, const char *file, char **ret_dropped, struct tr_err *err);
+
+struct tr_cdi {
+	char *file;    /* that is kept; NULL: none */
+	bool is_fresh; /* it says what there is */
+	size_t n;
+	char (*names)[64]; /* "nvidia.com/gpu=MIG-..." */
+};
+/* Free with tr_cdi_free. */
+int tr_cdi_get(struct tr_node *node, struct tr_cdi **ret, struct tr_err *err);
+void tr_cdi_free(struct tr_cdi *cdi);
+
 /* The virtual node that is meant: `name`, else TRANCHE_NODE, else the only one. malloc'd. NOT_FOUND
  * when there is none such, INVALID when there are several. */
 int tr_virtual_pick(const char *name, char **ret, struct tr_err *err);

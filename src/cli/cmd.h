@@ -87,6 +87,8 @@ int tr_cli_main(const struct tr_cmd *const *cmds, char **argv);
 
 extern const struct tr_cmd tr_cmd_apply;
 extern const struct tr_cmd tr_cmd_assert;
+extern const struct tr_cmd tr_cmd_cdi_generate;
+extern const struct tr_cmd tr_cmd_cdi_list;
 extern const struct tr_cmd tr_cmd_checkpoint;
 extern const struct tr_cmd tr_cmd_complete;
 extern const struct tr_cmd tr_cmd_completion;

@@ -35,6 +35,8 @@ static const struct tr_cmd *const cmds[] = {
 	&tr_cmd_virtual_fault,
 	&tr_cmd_virtual_trace,
 	&tr_cmd_virtual_install_hook,
+	&tr_cmd_cdi_generate,
+	&tr_cmd_cdi_list,
 	&tr_cmd_doctor,
 	&tr_cmd_version,
 	&tr_cmd_help,

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "core/cdi.h"
 #include "core/job.h"
 #include "core/tell.h"
 
@@ -90,6 +91,8 @@ int tr_cut_make(const struct tr_node *node, const struct tr_card *card,
 		node->api->nvmlGpuInstanceDestroy(instance);
 		return wrap_cut(card, profile, start, err);
 	}
+	if (node->is_virtual)
+		tr_cdi_refresh(node->name);
 	return 0;
 }
 
@@ -181,6 +184,8 @@ static int destroy_at(
 			if (destroy_instance(node, instances[i], err) < 0)
 				return tr_wrap(err, "free %s at %u:%u", card->profiles[p].name,
 					card->idx, start);
+			if (node->is_virtual)
+				tr_cdi_refresh(node->name);
 			return 0;
 		}
 	}

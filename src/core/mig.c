@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/spawn.h"
+#include "core/cdi.h"
 #include "core/cut.h"
 #include "core/journal.h"
 #include "core/tell.h"
@@ -142,6 +143,8 @@ int tr_mig_change(const struct tr_node *node, const struct tr_scene *scene,
 				on ? "on" : "off");
 		return -(int)err->code;
 	}
+	if (node->is_virtual)
+		tr_cdi_refresh(node->name);
 	return check_activation(node, card, on, activation, err);
 }
 

@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/paths.h"
+#include "core/cdi.h"
 #include "core/journal.h"
 #include "core/mig.h"
 #include "core/tell.h"
@@ -387,6 +388,7 @@ int tr_virtual_destroy(
 	const char *name, bool force, const struct tr_change *change, struct tr_err *err)
 {
 	TR_AUTO(close_node) struct tr_node *node = NULL;
+	TR_AUTO_FREE char *cdi = NULL;
 	int r;
 
 	tr_tell_begin();
@@ -400,10 +402,13 @@ int tr_virtual_destroy(
 		return -(int)err->code;
 	if (tr_is_dry(change))
 		return 0;
+	cdi = tr_cdi_kept(name);
 	if (tr_sim_destroy(name, force, err) < 0) {
 		if (err->code == TR_E_BUSY)
 			tr_hint(err, "tranche virtual destroy --force %s", name);
 		return -(int)err->code;
 	}
+	if (cdi)
+		unlink(cdi);
 	return node ? forget_node(node, err) : 0;
 }

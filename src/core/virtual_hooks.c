@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "core/cdi.h"
 #include "core/node.h"
 #include "sim/state/hooks.h"
 
@@ -37,11 +38,14 @@ int tr_virtual_pick(const char *name, char **ret, struct tr_err *err)
 	return tr_hint(err, "tranche virtual list");
 }
 
-static int say_busy(struct tr_err *err)
+/* Slices are gone now, or somebody is on them. */
+static int done(const char *name, int r, struct tr_err *err)
 {
-	if (err->code == TR_E_BUSY)
+	if (r == 0)
+		tr_cdi_refresh(name);
+	else if (err->code == TR_E_BUSY)
 		tr_hint(err, "tranche ps   shows whose they are; tranche down STACK stops them");
-	return -(int)err->code;
+	return r;
 }
 
 int tr_virtual_reset(const char *name, int gpu, struct tr_err *err)
@@ -50,7 +54,7 @@ int tr_virtual_reset(const char *name, int gpu, struct tr_err *err)
 	uint32_t n = 0;
 
 	if (gpu >= 0)
-		return tr_sim_reset(name, (uint32_t)gpu, err) < 0 ? say_busy(err) : 0;
+		return done(name, tr_sim_reset(name, (uint32_t)gpu, err), err);
 	if (tr_virtuals_get(&nodes, err) < 0)
 		return -(int)err->code;
 	for (size_t i = 0; i < nodes->n; i++)
@@ -60,19 +64,19 @@ int tr_virtual_reset(const char *name, int gpu, struct tr_err *err)
 	if (n == 0)
 		return tr_fail(err, TR_E_NOT_FOUND, "there is no virtual node '%.60s'", name);
 	for (uint32_t g = 0; g < n; g++)
-		if (tr_sim_reset(name, g, err) < 0)
-			return say_busy(err);
+		if (done(name, tr_sim_reset(name, g, err), err) < 0)
+			return -(int)err->code;
 	return 0;
 }
 
 int tr_virtual_reload(const char *name, struct tr_err *err)
 {
-	return tr_sim_reload(name, err) < 0 ? say_busy(err) : 0;
+	return done(name, tr_sim_reload(name, err), err);
 }
 
 int tr_virtual_reboot(const char *name, struct tr_err *err)
 {
-	return tr_sim_reboot(name, err) < 0 ? say_busy(err) : 0;
+	return done(name, tr_sim_reboot(name, err), err);
 }
 
 int tr_virtual_fault_set(const char *name, const char *text, struct tr_err *err)

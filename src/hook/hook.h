@@ -19,14 +19,15 @@ struct tr_err;
 struct tr_hook_container {
 	pid_t pid;
 	char *root;	 /* its root folder, as it is named outside */
-	char *visible;	 /* NVIDIA_VISIBLE_DEVICES; NULL: not set */
+	char *visible;	 /* NVIDIA_VISIBLE_DEVICES, "" when not set */
 	bool looks_only; /* NVIDIA_DRIVER_CAPABILITIES is "utility": it watches, it computes nothing
 			  */
 };
 void tr_hook_container_done(struct tr_hook_container *container);
 
-/* Reads the state from `fd`, and the config.json of its bundle. */
-int tr_hook_read(int fd, struct tr_hook_container *ret, struct tr_err *err);
+/* Reads the state from `fd`, and the config.json of its bundle. With by_mounts, what is visible is
+ * what the bundle mounts (CDI), whatever the environment says. */
+int tr_hook_read(int fd, bool by_mounts, struct tr_hook_container *ret, struct tr_err *err);
 
 /* What is to be given: UUIDs of one node's slices and whole cards; none when nothing is asked. */
 struct tr_hook_choice {

@@ -43,7 +43,7 @@ static int prestart(bool gives, struct tr_err *err)
 	TR_AUTO(tr_hook_container_done) struct tr_hook_container container = { 0 };
 	TR_AUTO(tr_hook_choice_done) struct tr_hook_choice choice = { 0 };
 
-	if (tr_hook_read(STDIN_FILENO, &container, err) < 0 ||
+	if (tr_hook_read(STDIN_FILENO, !gives, &container, err) < 0 ||
 		tr_hook_choose(container.visible, getenv("TRANCHE_NODE"), &choice, err) < 0)
 		return -(int)err->code;
 	if (choice.uuids.n == 0)

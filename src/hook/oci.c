@@ -32,32 +32,57 @@ static const char *env_of(const json_t *config, const char *name)
 	return found;
 }
 
-static int read_config(
-	const char *bundle, const json_t *config, struct tr_hook_container *ret, struct tr_err *err)
+/* The slices whose views a CDI spec mounts, as a list; malloc'd. */
+static char *mounted(const json_t *config)
+{
+	static const char place[] = TR_SIM_GUEST_DIR "/view/";
+	const json_t *mounts = json_object_get(config, "mounts"), *mount;
+	TR_AUTO_BUF list = { 0 };
+	size_t i;
+
+	tr_buf_puts(&list, "");
+	json_array_foreach (mounts, i, mount) {
+		const char *target = json_string_value(json_object_get(mount, "destination"));
+
+		if (target && strncmp(target, place, sizeof(place) - 1) == 0)
+			tr_buf_addf(&list, "%s%s", list.len ? "," : "", target + sizeof(place) - 1);
+	}
+	return tr_buf_take(&list);
+}
+
+static int read_root(const char *bundle, const json_t *config, char **ret, struct tr_err *err)
 {
 	const char *root =
 		json_string_value(json_object_get(json_object_get(config, "root"), "path"));
-	const char *visible = env_of(config, "NVIDIA_VISIBLE_DEVICES");
-	const char *uses = env_of(config, "NVIDIA_DRIVER_CAPABILITIES");
 	char path[PATH_MAX];
 
 	if (!root || !*root)
 		return tr_fail(err, TR_E_INVALID, "the container's config.json names no root");
 	/* A relative one is below the bundle. */
-	if (root[0] == '/')
-		ret->root = strdup(root);
-	else if (tr_path_join(bundle, root, path, err) < 0)
+	if (root[0] != '/' && tr_path_join(bundle, root, path, err) < 0)
 		return -(int)err->code;
-	else
-		ret->root = strdup(path);
-	ret->visible = visible ? strdup(visible) : NULL;
-	ret->looks_only = uses && strcmp(uses, "utility") == 0;
-	if (!ret->root || (visible && !ret->visible))
-		return tr_fail(err, TR_E_NO_MEMORY, "read the container's config: out of memory");
-	return 0;
+	*ret = strdup(root[0] == '/' ? root : path);
+	return *ret ? 0
+		    : tr_fail(err, TR_E_NO_MEMORY, "read the container's config: out of memory");
 }
 
-static int read_state(const json_t *state, struct tr_hook_container *ret, struct tr_err *err)
+static int read_config(const char *bundle, const json_t *config, bool by_mounts,
+	struct tr_hook_container *ret, struct tr_err *err)
+{
+	const char *visible = env_of(config, "NVIDIA_VISIBLE_DEVICES");
+	const char *uses = env_of(config, "NVIDIA_DRIVER_CAPABILITIES");
+
+	if (read_root(bundle, config, &ret->root, err) < 0)
+		return -(int)err->code;
+	ret->looks_only = uses && strcmp(uses, "utility") == 0;
+	ret->visible = by_mounts ? mounted(config) : strdup(visible ? visible : "");
+	return ret->visible
+		       ? 0
+		       : tr_fail(err, TR_E_NO_MEMORY, "read the container's config: out of memory");
+}
+
+static int read_state(
+	const json_t *state, bool by_mounts, struct tr_hook_container *ret, struct tr_err *err)
 {
 	const char *bundle = json_string_value(json_object_get(state, "bundle"));
 	char path[PATH_MAX];
@@ -74,12 +99,12 @@ static int read_state(const json_t *state, struct tr_hook_container *ret, struct
 	config = json_load_file(path, 0, &why);
 	if (!config)
 		return tr_fail(err, TR_E_INVALID, "cannot read '%s': %s", path, why.text);
-	r = read_config(bundle, config, ret, err);
+	r = read_config(bundle, config, by_mounts, ret, err);
 	json_decref(config);
 	return r;
 }
 
-int tr_hook_read(int fd, struct tr_hook_container *ret, struct tr_err *err)
+int tr_hook_read(int fd, bool by_mounts, struct tr_hook_container *ret, struct tr_err *err)
 {
 	struct tr_hook_container container = { 0 };
 	json_error_t why;
@@ -89,7 +114,7 @@ int tr_hook_read(int fd, struct tr_hook_container *ret, struct tr_err *err)
 	if (!state)
 		return tr_fail(err, TR_E_INVALID,
 			"there is no container's state on standard input: %s", why.text);
-	r = read_state(state, &container, err);
+	r = read_state(state, by_mounts, &container, err);
 	json_decref(state);
 	if (r < 0)
 		tr_hook_container_done(&container);

@@ -9,7 +9,7 @@ import urllib.request
 
 import dockerd
 import stand
-from stand import check, equal, wait_for
+from stand import check, equal, seen, wait_for
 
 IMAGE = "vllm/vllm-openai:latest"
 MIB = 1 << 20
@@ -86,15 +86,6 @@ def is_up(port):
         return ask(port, "/health") == "ok"
     except OSError:
         return False
-
-
-def seen(text):
-    """{"gpu": [...], "mig": [...], "device": [...]} of what the guest says it sees."""
-    found = {"gpu": [], "mig": [], "device": [], "no": []}
-    for line in text.splitlines():
-        word, rest = line.split(" ", 1)
-        found[word].append(rest)
-    return found
 
 
 def guide_run(dock, uuid, name, port, *words):

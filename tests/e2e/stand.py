@@ -97,6 +97,35 @@ def run(*argv, **more):
     )
 
 
+def seen(text):
+    """{"gpu": [...], "mig": [...], "device": [...]} of what the guest says it sees."""
+    found = {"gpu": [], "mig": [], "device": [], "no": []}
+    for line in text.splitlines():
+        word, rest = line.split(" ", 1)
+        found[word].append(rest)
+    return found
+
+
+def memory_limit(pid):
+    """What the kernel holds a process's control group to, in bytes."""
+    with open("/proc/%s/cgroup" % pid, encoding="utf-8") as f:
+        groups = {n: path for _, names, path in (l.strip().split(":", 2) for l in f) for n in names.split(",")}
+    if "memory" in groups:
+        path = "/sys/fs/cgroup/memory%s/memory.limit_in_bytes" % groups["memory"]
+    else:
+        path = "/sys/fs/cgroup%s/memory.max" % groups[""]
+    with open(path, encoding="utf-8") as f:
+        return int(f.read())
+
+
+def drop_groups(name):
+    """Removes an empty control group from every hierarchy, and its empty children."""
+    for top in glob.glob("/sys/fs/cgroup" + name) + glob.glob("/sys/fs/cgroup/*" + name):
+        for folder, _, _ in os.walk(top, topdown=False):
+            with contextlib.suppress(OSError):
+                os.rmdir(folder)
+
+
 class Result:
     """What a command said and how it ended."""
 
