@@ -83,6 +83,27 @@ static void look_at_cdi(const struct tr_scene *scene, struct tr_findings *ret)
 	tr_machine_cdi(dirs, TR_COUNT(dirs), uuids, n, ret);
 }
 
+/* A virtual node needs no spec; one that is kept must be right. */
+static void look_at_kept_cdi(struct tr_node *node, struct tr_findings *ret)
+{
+	struct tr_cdi *cdi = NULL;
+	struct tr_err ignored;
+	TR_AUTO_BUF fix = { 0 };
+
+	if (tr_cdi_get(node, &cdi, &ignored) < 0)
+		return;
+	if (cdi->file && cdi->is_fresh) {
+		tr_findings_add(
+			ret, TR_FINDING_OK, "CDI", NULL, "'%s' names every slice", cdi->file);
+	} else if (cdi->file) {
+		tr_buf_addf(&fix, "tranche cdi generate --output %s", cdi->file);
+		tr_findings_add(ret, TR_FINDING_PROBLEM, "CDI", tr_buf_str(&fix),
+			"'%s' is stale: slices have changed without tranche, or it was changed",
+			cdi->file);
+	}
+	tr_cdi_free(cdi);
+}
+
 /* --- What tranche keeps --- */
 
 static void look_at_folder(
@@ -238,7 +259,9 @@ static void look_at_node(const char *name, struct tr_findings *ret)
 	}
 	for (size_t i = 0; i < scene.cards.n; i++)
 		look_at_card(&scene.cards.v[i], ret);
-	if (!node->is_virtual)
+	if (node->is_virtual)
+		look_at_kept_cdi(node, ret);
+	else
 		look_at_cdi(&scene, ret);
 	tr_machine_services("/proc", !node->is_virtual, ret);
 	look_at_rows(&scene, ret);

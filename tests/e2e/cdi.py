@@ -129,6 +129,8 @@ def test_a_stale_or_missing_file_is_said(process):
     # By the driver alone, as another program would.
     process.ok("smi", "mig", "-cgi", "19", "-C")
     equal(process.json("cdi", "list")["fresh"], False, "after a change without tranche")
+    doctor = process.tranche("doctor")
+    check("a.json' is stale" in doctor.out and "tranche cdi generate --output" in doctor.out, doctor)
     process.ok("cdi", "list").says("is stale", "try: tranche cdi generate --output")
     r = process.ok("cdi", "generate", "--output", "b.json")
     r.says("removed '%s/a.json'" % process.work)
