@@ -189,40 +189,44 @@ static void say_money(const struct tr_costs *costs, double share)
 static void print_head(const struct tr_costs *costs)
 {
 	static const char *const rules[] = {
-		[TR_COST_BY_LARGER] = "the larger of its compute and memory slices",
-		[TR_COST_BY_COMPUTE] = "its compute slices",
-		[TR_COST_BY_MEMORY] = "its memory slices",
+		[TR_COST_BY_LARGER] = "the larger of compute and memory slices",
+		[TR_COST_BY_COMPUTE] = "compute slices",
+		[TR_COST_BY_MEMORY] = "memory slices",
 	};
 
 	if (costs->has_price) {
-		fputs("one GPU costs ", stdout);
 		say_money(costs, 1);
-		printf(" %s; ", a_per[costs->per]);
+		printf(" %s for a GPU; ", a_per[costs->per]);
 	}
-	printf("a slice's share: %s\n", rules[costs->by]);
+	printf("shares by %s\n", rules[costs->by]);
+}
+
+static void print_part(
+	const struct tr_costs *costs, uint32_t gpu_idx, double share, const char *what)
+{
+	printf("GPU %u: %.1f %% %s", gpu_idx, 100 * share, what);
+	if (costs->has_price) {
+		fputs(", ", stdout);
+		say_money(costs, share);
+	}
 }
 
 static void print_rest(const struct tr_costs *costs, const struct tr_cost_card *card)
 {
 	if (card->stranded > 0.0005) {
-		printf("GPU %u: %.1f %% is stranded, which no further slice can use (%u of %u "
-		       "compute, %u of %u memory slices)",
-			card->idx, 100 * card->stranded, card->stranded_compute,
-			card->compute_slices, card->stranded_memory, card->memory_slices);
-		if (costs->has_price) {
-			fputs(": ", stdout);
-			say_money(costs, card->stranded);
-		}
-		putchar('\n');
+		print_part(costs, card->idx, card->stranded, "is stranded");
+		fputs(": no further slice can use", stdout);
+		if (card->stranded_compute)
+			printf(" %u of %u compute", card->stranded_compute, card->compute_slices);
+		if (card->stranded_compute && card->stranded_memory)
+			fputs(" and", stdout);
+		if (card->stranded_memory)
+			printf(" %u of %u memory", card->stranded_memory, card->memory_slices);
+		puts(" slices");
 	}
 	if (card->open > 0.0005) {
-		printf("GPU %u: %.1f %% could still be cut (%s)", card->idx, 100 * card->open,
-			card->free_slices);
-		if (costs->has_price) {
-			fputs(": ", stdout);
-			say_money(costs, card->open);
-		}
-		putchar('\n');
+		print_part(costs, card->idx, card->open, "could still be cut");
+		printf(": %s\n", card->free_slices);
 	}
 }
 

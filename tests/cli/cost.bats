@@ -20,11 +20,11 @@ two()
 	node
 	two "price: {per_gpu_month: 1380, currency: EUR}"
 	prints "virtual node 'golden', driver 580.159.04
-one GPU costs 1380.00 EUR a month; a slice's share: the larger of its compute and memory slices
+1380.00 EUR a month for a GPU; shares by the larger of compute and memory slices
 MODEL     SLICE    GPU   SHARE  SLICE ALONE  STRANDED    COST  PAID NOW  A GPU EACH
 pair/a-0  2g.20gb    0  28.6 %       394.29      0.00  394.29    690.00     1380.00
 pair/b-0  2g.20gb    0  28.6 %       394.29      0.00  394.29    690.00     1380.00
-GPU 0: 42.9 % could still be cut (3g.40gb x1, 2g.20gb x1, 1g.20gb x2, 1g.10gb x3): 591.43 EUR
+GPU 0: 42.9 % could still be cut, 591.43 EUR: 3g.40gb x1, 2g.20gb x1, 1g.20gb x2, 1g.10gb x3
 2 models: 1380.00 EUR a month, 690.00 EUR each; with a GPU each 2760.00 EUR" \
 		-- cost -f tranche.yaml
 	fits slices -- slices --json
@@ -36,7 +36,7 @@ GPU 0: 42.9 % could still be cut (3g.40gb x1, 2g.20gb x1, 1g.20gb x2, 1g.10gb x3
 @test "what no further slice can use is shown, and shared out" {
 	sliced 1g.10gb 1g.10gb 1g.10gb 1g.10gb 1g.10gb 1g.10gb 1g.10gb
 	run -0 tranche cost --by memory --price 1380 --currency EUR
-	[[ $output == *"GPU 0: 12.5 % is stranded, which no further slice can use (0 of 7 compute, 1 of 8 memory slices): 172.50 EUR"* ]]
+	[[ $output == *"GPU 0: 12.5 % is stranded, 172.50 EUR: no further slice can use 1 of 8 memory slices"* ]]
 	[[ $output != *"could still be cut"* ]]
 	[ "$(grep -c '172.50 .* 24.64 .* 197.14 .* 197.14' <<<"$output")" -eq 7 ]
 	fits cost -- cost --json --by compute --price 1380
@@ -64,7 +64,7 @@ GPU 0: 42.9 % could still be cut (3g.40gb x1, 2g.20gb x1, 1g.20gb x2, 1g.10gb x3
 	fits cost -- cost -f tranche.yaml --price 1460/month --per year --json
 	[ "$(value 'd["gpu_price"]')" = 17520.0 ]
 	run -0 tranche cost -f tranche.yaml --price 1460/month --per hour --currency USD
-	[[ $output == *"one GPU costs 2.0000 USD an hour"* ]]
+	[[ $output == *"2.0000 USD an hour for a GPU"* ]]
 	[[ $output == *"a month is counted as 730 hours, a year as 12 months"* ]]
 }
 
@@ -73,12 +73,12 @@ GPU 0: 42.9 % could still be cut (3g.40gb x1, 2g.20gb x1, 1g.20gb x2, 1g.10gb x3
 	sed -i '2a price: {per_gpu_month: 700, currency: CHF}' tranche.yaml
 	up >/dev/null 2>&1
 	run -0 tranche cost lab
-	[[ $output == *"one GPU costs 700.00 CHF a month"* ]]
+	[[ $output == *"700.00 CHF a month for a GPU"* ]]
 	[[ $output == *"lab/files-0  1g.10gb    0  14.3 %       100.00      0.00  100.00    700.00      700.00"* ]]
 	[[ $output == *"1 model: 700.00 CHF a month"* ]]
 	# Another price for the same stack, in its own currency.
 	run -0 tranche cost --price 1400
-	[[ $output == *"one GPU costs 1400.00 CHF a month"* ]]
+	[[ $output == *"1400.00 CHF a month for a GPU"* ]]
 	# Somebody else's slice carries its part, and is not counted among the models.
 	tranche create -q 3g.40gb >/dev/null 2>&1
 	fits cost -- cost lab --json
@@ -97,7 +97,7 @@ GPU 0: 42.9 % could still be cut (3g.40gb x1, 2g.20gb x1, 1g.20gb x2, 1g.10gb x3
 	up --name second >/dev/null 2>&1
 	fails 2 "the stacks 'lab' and 'second' give a card different prices" "tranche cost lab" -- cost
 	run -0 tranche cost second
-	[[ $output == *"one GPU costs 800.00 CHF a month"* ]]
+	[[ $output == *"800.00 CHF a month for a GPU"* ]]
 	run -0 tranche cost --price 1 --currency EUR
 	[[ $output == *"lab/files-0"* && $output == *"second/files-0"* ]]
 }

@@ -5,6 +5,7 @@ answer. And an image in vLLM's place says what it was started with."""
 import json
 import os
 import re
+import shlex
 import shutil
 import tempfile
 import urllib.request
@@ -146,6 +147,44 @@ def test_any_program_comes_up(process):
     process.up("-f", os.path.join(EXAMPLES, "command.yaml"))
     row = process.models("any-program")["files-0"]
     check("Directory listing" in get(row["port"]), row)
+
+
+def test_the_guides_commands_work_in_order(engine, process):
+    """Every `$ tranche` line of docs/guide.md, as it stands but for ports and folders."""
+    with open(os.path.join(stand.ROOT, "docs/guide.md"), encoding="utf-8") as f:
+        lines = re.findall(r"^\$ tranche (.*)$", f.read(), re.M)
+    check(len(lines) > 10, lines)
+    process.node(scale=8)
+    for line in lines:
+        words = shlex.split(line)
+        for i, word in enumerate(words):
+            if word.startswith("examples/"):
+                words[i] = example(process, os.path.basename(word))[0]
+        if words[0] == "up":
+            words += ["--runtime", "process"]
+        process.ok(*words)
+    equal(process.slices(), [], "what is left")
+
+
+def test_the_guides_table_of_sizes_is_the_facts():
+    with open(os.path.join(stand.ROOT, "docs/guide.md"), encoding="utf-8") as f:
+        rows = re.findall(r"^\| (\d+) \| (.*) \| (.*) \| (.*) \|$", f.read(), re.M)
+    equal(sorted(int(r[0]) for r in rows), [0, 5, 9, 14, 15, 19])
+    for column, card in enumerate(("a100-sxm4-80gb", "h100-sxm5-80gb", "h200-sxm-141gb"), 1):
+        place = stand.Stand("process")
+        try:
+            place.node(card, scale=1)
+            profiles = {p["id"]: p for p in place.json("profiles")["profiles"]}
+        finally:
+            wrong = place.close()
+        check(not wrong, wrong)
+        for row in rows:
+            says, profile = row[column].split(", "), profiles[int(row[0])]
+            equal(says[0], profile["name"], card)
+            equal(says[-1], "%d SMs" % profile["sm"], card)
+            if len(says) == 3:
+                gib = float(says[1].removesuffix(" GiB"))
+                check(abs(gib - profile["memory_mib"] / 1024) < 0.06, card, row[0], profile["memory_mib"])
 
 
 # --- An image in vLLM's place ----------------------------------------------------------------------
