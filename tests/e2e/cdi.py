@@ -33,7 +33,7 @@ def guest_image():
     with tempfile.TemporaryDirectory(prefix="tranche-e2e-") as d:
         dockerd.make_rootfs(d + "/root")
         run("tar", "-C", d + "/root", "-cf", d + "/image.tar", ".", check=True)
-        r = podman("import", "--change", 'ENTRYPOINT ["/guest"]', d + "/image.tar", name)
+        r = podman("import", *dockerd.CHANGES, d + "/image.tar", name)
     equal(r.returncode, 0, r.stderr)
     try:
         yield name
