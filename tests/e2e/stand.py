@@ -119,11 +119,18 @@ def memory_limit(pid):
 
 
 def drop_groups(name):
-    """Removes an empty control group from every hierarchy, and its empty children."""
-    for top in glob.glob("/sys/fs/cgroup" + name) + glob.glob("/sys/fs/cgroup/*" + name):
-        for folder, _, _ in os.walk(top, topdown=False):
-            with contextlib.suppress(OSError):
-                os.rmdir(folder)
+    """Removes a control group from every hierarchy, and its children, once they are empty: whoever
+    held a container stays a moment longer than it."""
+
+    def are_gone():
+        tops = glob.glob("/sys/fs/cgroup" + name) + glob.glob("/sys/fs/cgroup/*" + name)
+        for top in tops:
+            for folder, _, _ in os.walk(top, topdown=False):
+                with contextlib.suppress(OSError):
+                    os.rmdir(folder)
+        return not any(os.path.exists(top) for top in tops)
+
+    wait_for(are_gone, "the end of control group " + name)
 
 
 class Result:
