@@ -35,11 +35,15 @@ static void offer_list(const struct asked *a, const char *words)
 {
 	for (; *words; words += strcspn(words, " |")) {
 		char one[64];
+		size_t len;
 
 		words += strspn(words, " |");
-		snprintf(one, sizeof(one), "%.*s", (int)strcspn(words, " |"), words);
-		if (*one)
-			offer(a, one, NULL);
+		len = strcspn(words, " |");
+		if (len == 0 || len >= sizeof(one))
+			continue;
+		memcpy(one, words, len);
+		one[len] = '\0';
+		offer(a, one, NULL);
 	}
 }
 

@@ -47,7 +47,8 @@ static void print_check(const struct tr_check *check, struct tr_term term)
 		TR_AUTO_BUF one = { 0 };
 
 		line += *line == '\n';
-		tr_buf_addf(&one, "try: %.*s", (int)strcspn(line, "\n"), line);
+		tr_buf_puts(&one, "try: ");
+		tr_buf_add(&one, line, strcspn(line, "\n"));
 		printf("%*s", LEFT, "");
 		print_wrapped(tr_buf_str(&one), term);
 	}
