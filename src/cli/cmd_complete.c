@@ -33,10 +33,10 @@ static void offer(const struct asked *a, const char *word, const char *what)
 
 static void offer_list(const struct asked *a, const char *words)
 {
-	for (; *words; words += strcspn(words, " |")) {
-		char one[64];
-		size_t len;
+	char one[64];
+	size_t len;
 
+	for (; *words; words += len) {
 		words += strspn(words, " |");
 		len = strcspn(words, " |");
 		if (len == 0 || len >= sizeof(one))

@@ -31,7 +31,8 @@ static void print_wrapped(const char *text, struct tr_term term)
 			len--;
 		if (len == 0)
 			break;
-		printf("%.*s\n%*s", (int)len, text, LEFT, "");
+		fwrite(text, 1, len, stdout);
+		printf("\n%*s", LEFT, "");
 		text += len + 1;
 	}
 	puts(text);
@@ -39,18 +40,21 @@ static void print_wrapped(const char *text, struct tr_term term)
 
 static void print_check(const struct tr_check *check, struct tr_term term)
 {
+	const char *line = check->fix;
+
 	printf("%s%-8s%s  %-16s ", tr_style_begin(term, verdicts[check->verdict].style),
 		verdicts[check->verdict].word, tr_style_end(term, verdicts[check->verdict].style),
 		check->what);
 	print_wrapped(check->text, term);
-	for (const char *line = check->fix; *line; line += strcspn(line, "\n")) {
+	while (*line) {
+		size_t len = strcspn(line, "\n");
 		TR_AUTO_BUF one = { 0 };
 
-		line += *line == '\n';
 		tr_buf_puts(&one, "try: ");
-		tr_buf_add(&one, line, strcspn(line, "\n"));
+		tr_buf_add(&one, line, len);
 		printf("%*s", LEFT, "");
 		print_wrapped(tr_buf_str(&one), term);
+		line += len + (line[len] == '\n');
 	}
 }
 
