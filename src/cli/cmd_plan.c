@@ -1,24 +1,59 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/err.h"
 #include "cli/layout.h"
+#include "cli/models.h"
 #include "cli/show.h"
 
 TR_DEFINE_FREEP(struct tr_layout_plan, tr_layout_plan_free)
 
+TR_DEFINE_FREEP(struct tr_models_plan, tr_models_plan_free)
+
+struct opts {
+	struct tr_layout_opts layout; /* first: what the commands about layouts share */
+	const char *models, *gpus;
+};
+
 static const struct tr_opt opts[] = {
+	{ "models", 0, TR_OPT_STRING, offsetof(struct opts, models), "FILE",
+		"plan cards for the models of a file; - is standard input", 0 },
+	{ "gpus", 0, TR_OPT_STRING, offsetof(struct opts, gpus), "CARDS",
+		"which cards there are, for --models: a100-80gb=8,h200-141gb", 0 },
 	TR_LAYOUT_OPT_FILE,
 	TR_LAYOUT_OPT_LABEL,
 	TR_LAYOUT_OPT_EVICT,
 	{ 0 },
 };
 
+/* Cards for models: no node is asked. */
+static int run_models(const struct tr_call *call, const struct opts *o, struct tr_err *err)
+{
+	TR_AUTO(tr_models_plan_freep) struct tr_models_plan *plan = NULL;
+	struct tr_models_ask ask = { .file = o->models, .gpus = o->gpus };
+
+	if (call->n_args || o->layout.file || o->layout.label || o->layout.evict)
+		return tr_fail(
+			err, TR_E_INVALID, "'--models' plans cards for models, not a layout");
+	if (call->common->node)
+		return tr_fail(err, TR_E_INVALID, "'--models' asks no node");
+	if (tr_models_plan(&ask, &plan, err) < 0)
+		return -(int)err->code;
+	if (call->common->json)
+		return tr_show_models_plan_json(plan, err);
+	return tr_show_models_plan(plan, err);
+}
+
 static int run(const struct tr_call *call, struct tr_err *err)
 {
+	const struct opts *o = call->opts;
 	TR_AUTO(tr_node_closep) struct tr_node *node = NULL;
 	TR_AUTO(tr_layout_plan_freep) struct tr_layout_plan *plan = NULL;
 	TR_AUTO_STRV evict = { 0 };
 	struct tr_layout_ask ask;
 
+	if (o->models)
+		return run_models(call, o, err);
+	if (o->gpus)
+		return tr_fail(err, TR_E_INVALID, "'--gpus' says which cards '--models' plans for");
 	if (tr_layout_ask_of(call, &evict, &ask, err) < 0 ||
 		tr_show_node_open(call, &node, err) < 0 ||
 		tr_layout_plan(node, &ask, &plan, err) < 0)
@@ -31,6 +66,7 @@ static int run(const struct tr_call *call, struct tr_err *err)
 static const char *const example[] = {
 	"tranche plan all-balanced            # a label that nvidia-mig-parted ships",
 	"tranche plan -f layouts.yaml -c day  # one of a file",
+	"tranche plan --models models.yaml    # how many cards these models need, cut how",
 	"tranche plan all-1g.10gb --evict 0:4 # as if the slice at 0:4 might go",
 	NULL,
 };
@@ -38,11 +74,11 @@ static const char *const example[] = {
 const struct tr_cmd tr_cmd_plan = {
 	.path = "plan",
 	.args = "[LABEL]",
-	.help = "Show what a layout would change, as a diff and a picture",
+	.help = "Show what a layout would change, or how many cards models need",
 	.group = TR_GROUP_LAYOUTS,
 	.uses = TR_USES_NODE | TR_USES_JSON,
 	.opts = opts,
-	.opts_size = sizeof(struct tr_layout_opts),
+	.opts_size = sizeof(struct opts),
 	.max_args = 1,
 	.also = "diff preview what-if",
 	.example = example,

@@ -30,6 +30,8 @@ static const double whole = 1e-5; /* nearer than this to a whole number is one *
 /* Rows are that much wider in the linear program, each by another amount: with many zeros on the
  * right it would step on the spot. */
 static const double loose = 1e-8;
+/* So that sums over a model's slices stay in 64 bits. */
+static const double max_price = (double)(INT64_C(1) << 42);
 static const int64_t any = INT64_C(1) << 40;
 
 struct pool_col {
@@ -149,7 +151,7 @@ static void set_prices(struct tree *t, int64_t ret_of_size[TR_COVER_SIZES])
 	for (size_t r = 0; r < t->n_rows; r++) {
 		double price = -t->lp.price[r] * SCALE;
 
-		t->price[r] = price > 0.5 ? (int64_t)(price + 0.5) : 0;
+		t->price[r] = price > 0.5 ? (int64_t)(fmin(price, max_price) + 0.5) : 0;
 	}
 	for (size_t c = 0; c < p->n_mixes; c++) {
 		int64_t left = p->mix_cost[c] * SCALE;

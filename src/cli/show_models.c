@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A plan for models as people see it, cards that are cut alike for the same models once:
+ *
+ *	2 GPUs, proven: no plan has fewer
+ *	10 compute slices, proven; 0 memory slices stranded, proven
+ *
+ *	GPU 0-1  a100-80gb
+ *	       0        1        2        3        4        5        6        7
+ *	|4g.40gb                            |3g.40gb                            |
+ *	|resnet50                           |bert                               |
+ */
+#include "cli/models.h"
+
+#include "base/err.h"
+#include "cli/json.h"
+#include "cli/table.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { CELL = 9, CELL_MANY = 7, USUAL_SLICES = 8 };
+
+static bool is_alike(const struct tr_models_card *a, const struct tr_models_card *b)
+{
+	if (strcmp(a->gpu, b->gpu) != 0 || a->n_slices != b->n_slices)
+		return false;
+	for (size_t i = 0; i < a->n_slices; i++)
+		if (a->slices[i].start != b->slices[i].start ||
+			strcmp(a->slices[i].profile, b->slices[i].profile) != 0 ||
+			strcmp(a->slices[i].model, b->slices[i].model) != 0)
+			return false;
+	return true;
+}
+
+static size_t alike_after(const struct tr_models_plan *plan, size_t i)
+{
+	size_t n = 1;
+
+	while (i + n < plan->n_cards && is_alike(&plan->cards[i], &plan->cards[i + n]))
+		n++;
+	return n;
+}
+
+/* What a slice's cell says in its second line. */
+static void put_user(const struct tr_models_slice *slice, struct tr_buf *text)
+{
+	tr_buf_clear(text);
+	tr_buf_puts(text, slice->model);
+	if (slice->processes > 1)
+		tr_buf_addf(text, " x%u", slice->processes);
+}
+
+static void put_row(const struct tr_models_card *card, bool users, struct tr_buf *line)
+{
+	size_t cell = card->memory_slices > USUAL_SLICES ? CELL_MANY : CELL, i = 0;
+	TR_AUTO_BUF text = { 0 };
+
+	tr_buf_puts(line, "|");
+	for (uint32_t at = 0; at < card->memory_slices;) {
+		const struct tr_models_slice *slice = i < card->n_slices ? &card->slices[i] : NULL;
+		bool is_free = !slice || slice->start != at;
+		size_t width = (is_free ? 1 : slice->size) * cell - 1;
+		bool is_open = is_free && at + 1 < card->memory_slices &&
+			       (!slice || slice->start != at + 1);
+
+		if (users && !is_free)
+			put_user(slice, &text);
+		tr_buf_addf(line, "%-*.*s%s", (int)width, (int)width,
+			is_free ? ""
+			: users ? tr_buf_str(&text)
+				: slice->profile,
+			is_open ? ":" : "|");
+		at += is_free ? 1 : slice->size;
+		i += !is_free;
+	}
+	tr_buf_puts(line, "\n");
+}
+
+static int print_cards(const struct tr_models_plan *plan, struct tr_err *err)
+{
+	for (size_t i = 0, n; i < plan->n_cards; i += n) {
+		const struct tr_models_card *card = &plan->cards[i];
+		TR_AUTO_BUF out = { 0 };
+
+		n = alike_after(plan, i);
+		if (n == 1)
+			tr_buf_addf(&out, "\nGPU %zu  %s\n", i, card->gpu);
+		else
+			tr_buf_addf(&out, "\nGPU %zu-%zu  %s  (%zu alike)\n", i, i + n - 1,
+				card->gpu, n);
+		put_row(card, false, &out);
+		put_row(card, true, &out);
+		if (tr_buf_ok(&out, err) < 0)
+			return -(int)err->code;
+		fputs(tr_buf_str(&out), stdout);
+	}
+	return 0;
+}
+
+/* "proven", or the bound. */
+static void put_proof(const struct tr_models_figure *figure, struct tr_buf *out)
+{
+	if (figure->is_proven)
+		tr_buf_puts(out, ", proven");
+	else
+		tr_buf_addf(out, " (not proven: no plan has under %.6g)", figure->bound);
+}
+
+static void print_head(const struct tr_models_plan *plan, struct tr_buf *out)
+{
+	tr_buf_addf(out, "%zu GPU%s", plan->n_cards, plan->n_cards == 1 ? "" : "s");
+	if (plan->gpus.is_proven)
+		tr_buf_puts(out, ", proven: no plan has fewer");
+	else if (plan->gpus.bound > 0)
+		put_proof(&plan->gpus, out);
+	tr_buf_puts(out, "\n");
+	if (plan->has_price) {
+		tr_buf_addf(out, "%.6g%s%s for them", plan->money.value, *plan->currency ? " " : "",
+			plan->currency);
+		put_proof(&plan->money, out);
+		tr_buf_puts(out, "\n");
+	}
+	tr_buf_addf(out, "%.0f compute slices", plan->compute_slices.value);
+	put_proof(&plan->compute_slices, out);
+	tr_buf_addf(out, "; %.0f memory slices stranded", plan->stranded_memory_slices.value);
+	put_proof(&plan->stranded_memory_slices, out);
+	tr_buf_puts(out, "\n\n");
+}
+
+static int print_models(const struct tr_models_plan *plan, struct tr_err *err)
+{
+	static const struct tr_col cols[] = { { .head = "MODEL" },
+		{ .head = "SLICES", .is_right = true }, { .head = "WANTED", .is_right = true },
+		{ .head = "CARRIED", .is_right = true }, { .head = "OF" } };
+	TR_AUTO_TABLE table = { .cols = cols, .n_cols = TR_COUNT(cols) };
+
+	for (size_t m = 0; m < plan->n_models; m++) {
+		const struct tr_models_share *share = &plan->models[m];
+
+		tr_table_add(&table, share->model);
+		tr_table_addf(&table, "%u", share->n_slices);
+		tr_table_addf(&table, "%.6g", share->rate);
+		tr_table_addf(&table, "%.6g", share->carried);
+		tr_table_add(&table, share->has_rate ? "requests/s" : "replicas");
+	}
+	return tr_table_print(&table, stdout, tr_term_of(stdout), err);
+}
+
+int tr_show_models_plan(const struct tr_models_plan *plan, struct tr_err *err)
+{
+	TR_AUTO_BUF head = { 0 };
+
+	print_head(plan, &head);
+	if (tr_buf_ok(&head, err) < 0)
+		return -(int)err->code;
+	fputs(tr_buf_str(&head), stdout);
+	if (print_models(plan, err) < 0)
+		return -(int)err->code;
+	return print_cards(plan, err);
+}
+
+/* ---- JSON ---- */
+
+static void put_figure(struct tr_js *js, const char *key, const struct tr_models_figure *figure)
+{
+	json_t *o = tr_js_object(js, js->top, key);
+
+	tr_js_exact(js, o, "value", figure->value);
+	if (figure->bound > 0 || figure->is_proven)
+		tr_js_exact(js, o, "bound", figure->bound);
+	tr_js_bool(js, o, "proven", figure->is_proven);
+}
+
+static void put_card(struct tr_js *js, json_t *o, const struct tr_models_card *card)
+{
+	json_t *slices;
+
+	tr_js_text(js, o, "gpu", card->gpu);
+	slices = tr_js_list(js, o, "slices");
+	for (size_t i = 0; i < card->n_slices; i++) {
+		json_t *s = tr_js_item(js, slices);
+
+		tr_js_text(js, s, "model", card->slices[i].model);
+		tr_js_text(js, s, "profile", card->slices[i].profile);
+		tr_js_number(js, s, "start", card->slices[i].start);
+		tr_js_number(js, s, "size", card->slices[i].size);
+		if (!card->slices[i].processes)
+			continue;
+		tr_js_number(js, s, "batch", card->slices[i].batch);
+		tr_js_number(js, s, "processes", card->slices[i].processes);
+	}
+}
+
+int tr_show_models_plan_json(const struct tr_models_plan *plan, struct tr_err *err)
+{
+	TR_AUTO_JS js = { 0 };
+	json_t *list;
+
+	tr_js_init(&js);
+	put_figure(&js, "gpus", &plan->gpus);
+	if (plan->has_price) {
+		put_figure(&js, "money", &plan->money);
+		tr_js_text(&js, js.top, "currency", plan->currency);
+	}
+	put_figure(&js, "compute_slices", &plan->compute_slices);
+	put_figure(&js, "stranded_memory_slices", &plan->stranded_memory_slices);
+	list = tr_js_list(&js, js.top, "models");
+	for (size_t m = 0; m < plan->n_models; m++) {
+		const struct tr_models_share *share = &plan->models[m];
+		json_t *o = tr_js_item(&js, list);
+
+		tr_js_text(&js, o, "model", share->model);
+		tr_js_number(&js, o, "slices", share->n_slices);
+		tr_js_exact(&js, o, share->has_rate ? "rate" : "replicas", share->rate);
+		tr_js_exact(&js, o, "carried", share->carried);
+	}
+	list = tr_js_list(&js, js.top, "cards");
+	for (size_t i = 0; i < plan->n_cards; i++)
+		put_card(&js, tr_js_item(&js, list), &plan->cards[i]);
+	return tr_js_print(&js, err);
+}
