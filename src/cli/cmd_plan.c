@@ -15,9 +15,9 @@ struct opts {
 
 static const struct tr_opt opts[] = {
 	{ "models", 0, TR_OPT_STRING, offsetof(struct opts, models), "FILE",
-		"plan cards for the models of a file; - is standard input", 0 },
+		"plan cards for the models of a file", 0 },
 	{ "gpus", 0, TR_OPT_STRING, offsetof(struct opts, gpus), "CARDS",
-		"which cards there are, for --models: a100-80gb=8,h200-141gb", 0 },
+		"for --models: a100-80gb=8,h200-141gb", 0 },
 	TR_LAYOUT_OPT_FILE,
 	TR_LAYOUT_OPT_LABEL,
 	TR_LAYOUT_OPT_EVICT,
@@ -66,7 +66,7 @@ static int run(const struct tr_call *call, struct tr_err *err)
 static const char *const example[] = {
 	"tranche plan all-balanced            # a label that nvidia-mig-parted ships",
 	"tranche plan -f layouts.yaml -c day  # one of a file",
-	"tranche plan --models models.yaml    # how many cards these models need, cut how",
+	"tranche plan --models models.yaml   # how many cards, cut how",
 	"tranche plan all-1g.10gb --evict 0:4 # as if the slice at 0:4 might go",
 	NULL,
 };
@@ -74,7 +74,7 @@ static const char *const example[] = {
 const struct tr_cmd tr_cmd_plan = {
 	.path = "plan",
 	.args = "[LABEL]",
-	.help = "Show what a layout would change, or how many cards models need",
+	.help = "Show what a layout changes, or which cards models need",
 	.group = TR_GROUP_LAYOUTS,
 	.uses = TR_USES_NODE | TR_USES_JSON,
 	.opts = opts,
