@@ -66,7 +66,7 @@ static int run(const struct tr_call *call, struct tr_err *err)
 static const char *const example[] = {
 	"tranche plan all-balanced            # a label that nvidia-mig-parted ships",
 	"tranche plan -f layouts.yaml -c day  # one of a file",
-	"tranche plan --models models.yaml   # how many cards, cut how",
+	"tranche plan --models models.yaml    # how many cards, cut how",
 	"tranche plan all-1g.10gb --evict 0:4 # as if the slice at 0:4 might go",
 	NULL,
 };
