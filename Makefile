@@ -5,7 +5,8 @@
 #   make              build                      make demo         the whole job, on a virtual node
 #   make test         all tests (minutes)        make test-long    with sanitizers, valgrind, mutants
 #   make install      PREFIX=/usr/local DESTDIR=   make uninstall  takes the same away again
-#   make setup        all packages, also those of test-long
+#   make setup        all packages, also those of test-long and fuzz
+#   make fuzz TARGET=state SECONDS=600   AFL++ on one target of tests/fuzz
 #   make format       clang-format               make clean, make distclean (downloads, too)
 
 BUILD ?= build
@@ -14,6 +15,8 @@ DESTDIR ?=
 # make demo RUNTIME=process: without containers. make test T="'unit sim'": only these.
 RUNTIME ?=
 T ?=
+TARGET ?= state
+SECONDS ?= 600
 
 # Sees to the packages of these groups. What has come new must be looked for by meson again.
 need = @tools/setup.sh -n $(1) >/dev/null || { tools/setup.sh $(1) && \
@@ -42,6 +45,10 @@ test-long: configured
 	$(call need,build engine container test long)
 	@tools/test_long.py $(BUILD) $(T)
 
+fuzz: configured
+	$(call need,build long fuzz)
+	@tools/fuzz.py $(BUILD) $(TARGET) $(SECONDS)
+
 install: configured
 	@meson configure $(BUILD) --prefix=$(PREFIX)
 	@ninja -C $(BUILD) $(NINJAFLAGS)
@@ -63,4 +70,4 @@ clean:
 distclean:
 	rm -rf $(BUILD) $(BUILD)-*
 
-.PHONY: all configured setup demo test test-long install uninstall format clean distclean
+.PHONY: all configured setup demo test test-long fuzz install uninstall format clean distclean

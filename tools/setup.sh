@@ -3,7 +3,7 @@
 #
 # Installs what is missing, by apt, and says what for. Does nothing when nothing is missing.
 #
-#   tools/setup.sh [-n] [GROUP...]      groups: build engine container test long (default: all)
+#   tools/setup.sh [-n] [GROUP...]      groups: build engine container test long fuzz (default: all)
 #   -n   install nothing; the exit status says whether all is there
 #
 # What each package is for stands in tools/packages.txt. Without root it says what to type, and
@@ -19,7 +19,7 @@ while getopts n opt; do
 	esac
 done
 shift $((OPTIND - 1))
-[ $# -gt 0 ] || set -- build engine container test long
+[ $# -gt 0 ] || set -- build engine container test long fuzz
 groups=" $* "
 
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
@@ -30,7 +30,7 @@ fi
 # One call for all: "ii name" for what is installed. Rows of other groups are passed over.
 wanted=$(awk -v groups="$groups" '!/^#/ && NF && index(groups, " " $1 " ")' "$table")
 if [ -z "$wanted" ]; then
-	echo "setup: no such group:$groups (there are: build engine container test long)" >&2
+	echo "setup: no such group:$groups (there are: build engine container test long fuzz)" >&2
 	exit 2
 fi
 names=$(printf '%s\n' "$wanted" | awk '{ gsub("/", " ", $2); print $2 }')

@@ -17,8 +17,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerInitialize(int *argc, char ***argv);
 
 #define CALLS                                           \
 	CALL(nvmlInit_v2)                               \
@@ -49,7 +51,8 @@ static struct {
 
 enum { PROFILES = 32 };
 
-static char room[] = "/tmp/tranche-fuzz-XXXXXX";
+static char room[256];
+static pid_t maker; /* of the room; a fuzzer forks */
 static char state_path[PATH_MAX];
 static char *good;
 static size_t good_size;
@@ -59,7 +62,8 @@ static void leave(void)
 {
 	struct tr_err err;
 
-	tr_rm_tree(room, &err);
+	if (getpid() == maker)
+		tr_rm_tree(room, &err);
 }
 
 static void give_up(const char *what, const struct tr_err *err)
@@ -88,11 +92,14 @@ static void set_up(void)
 	struct tr_sim_gpu_spec specs[2] = { { tr_facts_product("a100-80gb"), TR_CHIP_NORMAL },
 		{ tr_facts_product("a30"), TR_CHIP_NORMAL } };
 	struct tr_err err = { 0 };
+	const char *temp = getenv("TMPDIR");
 	char path[PATH_MAX];
 	void *library;
 
+	snprintf(room, sizeof(room), "%.200s/tranche-fuzz-XXXXXX", temp ? temp : "/tmp");
 	if (!mkdtemp(room))
 		exit(1);
+	maker = getpid();
 	atexit(leave);
 	snprintf(path, sizeof(path), "%s/run", room);
 	setenv("TRANCHE_RUN_DIR", path, 1);
@@ -206,6 +213,15 @@ static void ask_state(void)
 				tr_sim_slice_limits("fuzz", uuid, &limits, &err);
 				tr_sim_is_bound(&node, g, i, c);
 			}
+}
+
+/* A fuzzer forks after this; replay.c does not call it. */
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+	(void)argc;
+	(void)argv;
+	set_up();
+	return 0;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
