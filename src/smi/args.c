@@ -31,41 +31,98 @@ enum key {
 #define LOOKS	  (BIT(TR_SMI_TABLE) | BIT(TR_SMI_QUERY) | BIT(TR_SMI_COLUMNS))
 #define CHANGES	  (BIT(TR_SMI_PERSISTENCE) | BIT(TR_SMI_MIG_MODE))
 
+enum group { LOOK, CHANGE, WITH, HIDDEN };
+
+/* The command line and its help. `value` is what the option takes, as help calls it. */
 static const struct option {
 	const char *name, *other;
 	enum key key;
 	enum takes takes;
 	unsigned verbs;	  /* with which it may stand; 0: it is a verb */
 	const char *what; /* of KEY_COLUMNS and KEY_HELP_COLUMNS */
+	enum group group;
+	const char *value, *help;
 } options[] = {
-	{ "-i", "--id", KEY_ID, VALUE, LOOKS | CHANGES, NULL },
-	{ "-L", "--list-gpus", KEY_LIST, NOTHING, 0, NULL },
-	{ "-q", "--query", KEY_QUERY, NOTHING, 0, NULL },
-	{ "-x", "--xml-format", KEY_XML, NOTHING, BIT(TR_SMI_QUERY), NULL },
-	{ "-d", "--display", KEY_DISPLAY, VALUE, BIT(TR_SMI_QUERY), NULL },
-	{ "-f", "--filename", KEY_FILE, VALUE, LOOKS, NULL },
-	{ "-l", "--loop", KEY_LOOP, MAYBE, LOOKS, NULL },
-	{ "-lms", "--loop-ms", KEY_LOOP_MS, MAYBE, LOOKS, NULL },
-	{ "--query-gpu", NULL, KEY_COLUMNS, VALUE, 0, "gpu" },
-	{ "--query-compute-apps", NULL, KEY_COLUMNS, VALUE, 0, "compute-apps" },
-	{ "--query-remapped-rows", NULL, KEY_COLUMNS, VALUE, 0, "remapped-rows" },
-	{ "--query-retired-pages", NULL, KEY_COLUMNS, VALUE, 0, "retired-pages" },
-	{ "--query-supported-clocks", NULL, KEY_COLUMNS, VALUE, 0, "supported-clocks" },
-	{ "--query-accounted-apps", NULL, KEY_COLUMNS, VALUE, 0, "accounted-apps" },
-	{ "--format", NULL, KEY_FORMAT, VALUE, BIT(TR_SMI_COLUMNS), NULL },
-	{ "-pm", "--persistence-mode", KEY_PERSISTENCE, VALUE, 0, NULL },
-	{ "-mig", "--multi-instance-gpu", KEY_MIG, VALUE, 0, NULL },
-	{ "-h", "--help", KEY_HELP, NOTHING, 0, NULL },
-	{ "--version", NULL, KEY_VERSION, NOTHING, 0, NULL },
-	{ "--help-query-gpu", NULL, KEY_HELP_COLUMNS, NOTHING, 0, "gpu" },
-	{ "--help-query-compute-apps", NULL, KEY_HELP_COLUMNS, NOTHING, 0, "compute-apps" },
-	{ "--help-query-remapped-rows", NULL, KEY_HELP_COLUMNS, NOTHING, 0, "remapped-rows" },
-	{ "--help-query-retired-pages", NULL, KEY_HELP_COLUMNS, NOTHING, 0, "retired-pages" },
-	{ "--help-query-supported-clocks", NULL, KEY_HELP_COLUMNS, NOTHING, 0, "supported-clocks" },
-	{ "--help-query-accounted-apps", NULL, KEY_HELP_COLUMNS, NOTHING, 0, "accounted-apps" },
-	{ "--help-sections", NULL, KEY_HELP_COLUMNS, NOTHING, 0, NULL },
-	{ "--json", NULL, KEY_JSON, NOTHING, BIT(TR_SMI_QUERY) | BIT(TR_SMI_COLUMNS), NULL },
+	{ "-L", "--list-gpus", KEY_LIST, NOTHING, 0, NULL, LOOK, "",
+		"cards and MIG devices with their UUIDs" },
+	{ "-q", "--query", KEY_QUERY, NOTHING, 0, NULL, LOOK, "",
+		"everything that is known of each card" },
+	{ "--query-gpu", NULL, KEY_COLUMNS, VALUE, 0, "gpu", LOOK, "COLUMNS",
+		"a line for each card" },
+	{ "--query-compute-apps", NULL, KEY_COLUMNS, VALUE, 0, "compute-apps", LOOK, "COLUMNS",
+		"a line for each process" },
+	{ "--query-remapped-rows", NULL, KEY_COLUMNS, VALUE, 0, "remapped-rows", LOOK, "COLUMNS",
+		"replaced rows of memory" },
+	{ "--query-retired-pages", NULL, KEY_COLUMNS, VALUE, 0, "retired-pages", LOOK, "COLUMNS",
+		"pages no longer used" },
+	{ "--query-supported-clocks", NULL, KEY_COLUMNS, VALUE, 0, "supported-clocks", LOOK,
+		"COLUMNS", "pairs of clocks" },
+	{ "--query-accounted-apps", NULL, KEY_COLUMNS, VALUE, 0, "accounted-apps", LOOK, "COLUMNS",
+		"processes of the past" },
+	{ "--help-query-gpu", NULL, KEY_HELP_COLUMNS, NOTHING, 0, "gpu", LOOK, "",
+		"the COLUMNS; each query has such a list" },
+	{ "--help-query-compute-apps", NULL, KEY_HELP_COLUMNS, NOTHING, 0, "compute-apps", HIDDEN,
+		NULL, NULL },
+	{ "--help-query-remapped-rows", NULL, KEY_HELP_COLUMNS, NOTHING, 0, "remapped-rows", HIDDEN,
+		NULL, NULL },
+	{ "--help-query-retired-pages", NULL, KEY_HELP_COLUMNS, NOTHING, 0, "retired-pages", HIDDEN,
+		NULL, NULL },
+	{ "--help-query-supported-clocks", NULL, KEY_HELP_COLUMNS, NOTHING, 0, "supported-clocks",
+		HIDDEN, NULL, NULL },
+	{ "--help-query-accounted-apps", NULL, KEY_HELP_COLUMNS, NOTHING, 0, "accounted-apps",
+		HIDDEN, NULL, NULL },
+	{ "--help-sections", NULL, KEY_HELP_COLUMNS, NOTHING, 0, NULL, LOOK, "",
+		"the SECTIONS of -d" },
+	{ "--version", NULL, KEY_VERSION, NOTHING, 0, NULL, LOOK, "",
+		"of tranche smi and of the driver" },
+	{ "-pm", "--persistence-mode", KEY_PERSISTENCE, VALUE, 0, NULL, CHANGE, "0|1",
+		"keep the driver loaded while nobody uses it" },
+	{ "-mig", "--multi-instance-gpu", KEY_MIG, VALUE, 0, NULL, CHANGE, "0|1",
+		"MIG mode off or on" },
+	{ "-i", "--id", KEY_ID, VALUE, LOOKS | CHANGES, NULL, WITH, "LIST",
+		"these cards: indexes, UUIDs, PCI bus ids" },
+	{ "-d", "--display", KEY_DISPLAY, VALUE, BIT(TR_SMI_QUERY), NULL, WITH, "SECTIONS",
+		"these sections of -q only" },
+	{ "-x", "--xml-format", KEY_XML, NOTHING, BIT(TR_SMI_QUERY), NULL, WITH, "", "-q as XML" },
+	{ "--json", NULL, KEY_JSON, NOTHING, BIT(TR_SMI_QUERY) | BIT(TR_SMI_COLUMNS), NULL, WITH,
+		"", "-q and the queries as JSON" },
+	{ "--format", NULL, KEY_FORMAT, VALUE, BIT(TR_SMI_COLUMNS), NULL, WITH, "csv",
+		"csv,noheader,nounits leaves those out" },
+	{ "-f", "--filename", KEY_FILE, VALUE, LOOKS, NULL, WITH, "FILE", "write there instead" },
+	{ "-l", "--loop", KEY_LOOP, MAYBE, LOOKS, NULL, WITH, "SECONDS", "again and again" },
+	{ "-lms", "--loop-ms", KEY_LOOP_MS, MAYBE, LOOKS, NULL, WITH, "MILLISECONDS",
+		"again and again" },
+	{ "-h", "--help", KEY_HELP, NOTHING, 0, NULL, WITH, "", "print this help" },
 };
+
+static void put_option(const struct option *o, FILE *out)
+{
+	char head[64];
+	bool is_long = !o->other;
+	int n = snprintf(head, sizeof(head), "%s%s%s%s%s", is_long ? "    " : o->name,
+		is_long ? o->name : ", ", is_long ? "" : o->other, *o->value ? " " : "", o->value);
+
+	/* A head that is too wide for its column stands on a line of its own. */
+	if (n > 30)
+		fprintf(out, "  %s\n  %30s  %s\n", head, "", o->help);
+	else
+		fprintf(out, "  %-30s  %s\n", head, o->help);
+}
+
+void tr_smi__put_options(FILE *out)
+{
+	static const char *const titles[] = { [LOOK] = "Look",
+		[CHANGE] = "Change (root, or the node's owner)",
+		[WITH] = "With these" };
+
+	for (size_t group = 0; group < TR_COUNT(titles); group++) {
+		fprintf(out, "%s\n", titles[group]);
+		for (size_t i = 0; i < TR_COUNT(options); i++)
+			if (options[i].group == group)
+				put_option(&options[i], out);
+		fputc('\n', out);
+	}
+}
 
 static bool is_named(const char *name, const char *word, size_t len)
 {
@@ -82,12 +139,42 @@ static const struct option *find(const char *word)
 	return NULL;
 }
 
+/* Options and commands of nvidia-smi that set what we leave to it. */
+static const char *const vendors[] = { "-ac", "--applications-clocks", "-acp",
+	"--applications-clocks-permission", "-am", "--accounting-mode", "-c", "--compute-mode",
+	"-caa", "--clear-accounted-apps", "-cc", "--cuda-clocks", "-dm", "--driver-model", "-e",
+	"--ecc-config", "-fdm", "--force-driver-model", "-gom", "--gom", "-gtt",
+	"--gpu-target-temp", "-lgc", "--lock-gpu-clocks", "-lmc", "--lock-memory-clocks", "-p",
+	"--reset-ecc-errors", "-pl", "--power-limit", "-r", "--gpu-reset", "-rac",
+	"--reset-applications-clocks", "-rgc", "--reset-gpu-clocks", "-rmc",
+	"--reset-memory-clocks", "-vm", "--virt-mode", "boost-slider", "c2c", "clocks",
+	"compute-policy", "conf-compute", "drain", "encodersessions", "fbcsessions", "nvlink",
+	"power-hint", "vgpu" };
+
+static bool is_vendors(const char *word)
+{
+	size_t len = strcspn(word, "=");
+
+	for (size_t i = 0; i < TR_COUNT(vendors); i++)
+		if (is_named(vendors[i], word, len))
+			return true;
+	return false;
+}
+
 /* What nvidia-smi says goes to `out`; which option is near, to errout. */
 static int unknown(const char *word, FILE *out, FILE *errout)
 {
 	struct tr_near near = { .wrong = word };
 
 	fprintf(out, "ERROR: Option %s is not recognized. Please run 'nvidia-smi -h'.\n\n", word);
+	if (is_vendors(word)) {
+		fprintf(errout,
+			"tranche: %s is for the vendor's nvidia-smi; this one prints, and sets "
+			"MIG\n"
+			"  try: tranche smi --help\n",
+			word);
+		return 255;
+	}
 	for (size_t i = 0; i < TR_COUNT(options); i++) {
 		if (options[i].name[1] == '-')
 			tr_near_offer(&near, options[i].name, strlen(options[i].name));

@@ -35,3 +35,6 @@ struct tr_smi_args {
 
 /* Fills in ret; on failure prints to `out` what nvidia-smi would, and returns its exit status. */
 int tr_smi__parse(const char *const *words, struct tr_smi_args *ret, FILE *out, FILE *errout);
+
+/* The options, a line each, for help. */
+void tr_smi__put_options(FILE *out);

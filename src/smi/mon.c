@@ -262,7 +262,7 @@ struct monitor {
 static int usage(const struct tr_smi *smi, const struct monitor *m)
 {
 	fprintf(smi->out,
-		"tranche smi %s: %s\n\n"
+		"tranche smi %s: watch %s\n\n"
 		"Usage: tranche smi %s [OPTION]...\n\n"
 		"  -i LIST       these cards only: indexes, UUIDs, PCI bus ids\n"
 		"  -c COUNT      so many lines for each, then end\n"
@@ -389,8 +389,8 @@ static int monitor(const char *node, struct tr_smi *smi, const struct monitor *m
 int tr_smi__dmon(const char *node, struct tr_smi *smi, const char *const *words)
 {
 	static const struct monitor m = { "dmon", "pucvmet", "puc",
-		"cards: power and temperature (p), use (u), clocks (c), violations (v), memory "
-		"(m), errors (e), PCIe (t)",
+		"cards: power and temperature (p), use (u), clocks (c),\n"
+		"violations (v), memory (m), errors (e), PCIe (t)",
 		dmon_head };
 
 	return monitor(node, smi, &m, words, true);

@@ -206,6 +206,14 @@ static int pick_one(struct tr_smi *smi, const char *word)
 	return 0;
 }
 
+static int by_index(const void *a, const void *b)
+{
+	unsigned x = tr_smi__number((void *)(uintptr_t)a, TR_ASK_INDEX);
+	unsigned y = tr_smi__number((void *)(uintptr_t)b, TR_ASK_INDEX);
+
+	return (x > y) - (x < y);
+}
+
 static int pick_some(struct tr_smi *smi, const char *ids)
 {
 	TR_AUTO_FREE char *words = strdup(ids);
@@ -224,6 +232,9 @@ static int pick_some(struct tr_smi *smi, const char *ids)
 		fputs("Failed to parse device string on command line", smi->out);
 		return 255;
 	}
+	/* Whatever order they were named in, they are printed in the driver's. */
+	if (smi->n_devs > 1)
+		qsort(smi->devs, smi->n_devs, sizeof(*smi->devs), by_index);
 	return status;
 }
 

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # tranche-smi beside the vendor's nvidia-smi on a real card, read-only: every output must be the same
-# but for what moves (time, power, temperature, clocks, use). Off by default: needs a card.
+# but for what moves (time, power, temperature, clocks, use). Off by default: needs a card; once at
+# rest, and once with a program at work on it.
 #
 #	smi.sh TRANCHE_SMI [DIR]	DIR keeps what both printed
 #
@@ -57,6 +58,37 @@ same()
 	fi
 }
 
+# A loop, cut off by a signal as people do.
+same_loop()
+{
+	local name
+
+	name=loop_$(tr -c 'A-Za-z0-9_\n' '_' <<<"$*" | cut -c1-80)
+	timeout -s INT 2.5 nvidia-smi "$@" >"$dir/$name.vendor" 2>/dev/null
+	timeout -s INT 2.5 "$ours" "$@" >"$dir/$name.ours" 2>/dev/null
+	n=$((n + 1))
+	# How many rounds fit is the clock's; the first two must be there, and the same.
+	if ! diff <(still "$dir/$name.vendor" | head -n "$lines") \
+		<(still "$dir/$name.ours" | head -n "$lines"); then
+		echo "### $* (a loop)"
+		bad=$((bad + 1))
+	fi
+}
+
+same_file()
+{
+	local to=$dir/file
+
+	n=$((n + 1))
+	rm -f "$to".*
+	nvidia-smi "$@" -f "$to.vendor" >"$to.vendor.out" 2>/dev/null
+	"$ours" "$@" -f "$to.ours" >"$to.ours.out" 2>/dev/null
+	if ! diff <(still "$to.vendor") <(still "$to.ours") || ! cmp "$to.vendor.out" "$to.ours.out"; then
+		echo "### $* -f"
+		bad=$((bad + 1))
+	fi
+}
+
 bus=$(nvidia-smi --query-gpu=pci.bus_id --format=csv,noheader | head -1)
 uuid=$(nvidia-smi --query-gpu=uuid --format=csv,noheader | head -1)
 same
@@ -79,7 +111,9 @@ same -q -x -d MEMORY
 for name in $("$ours" --help-query-gpu); do
 	same --query-gpu="$name" --format=csv
 done
-same --query-gpu="$("$ours" --help-query-gpu | grep -v power.draw | paste -sd,)" --format=csv,nounits
+# Without units nothing says what moves: those that may are asked with units above.
+moves='power\.draw|^clocks\.|counters|utilization|temperature|^pstate'
+same --query-gpu="$("$ours" --help-query-gpu | grep -vE "$moves" | paste -sd,)" --format=csv,nounits
 for of in compute-apps remapped-rows retired-pages supported-clocks accounted-apps; do
 	columns=$("$ours" --help-query-$of | paste -sd,)
 	same --query-$of="$columns" --format=csv
@@ -112,5 +146,32 @@ same -d MEMORY
 same -L foo
 same -i 0 -L
 same -f
+same --list-gpus
+same --query
+same --query --xml-format
+same --query --display=MEMORY
+same --query --display MEMORY --id=0
+same --id="$uuid" --query-gpu=name,index --format=csv
+same --query-gpu=index,name --format=csv --id 0
+cards=$(nvidia-smi -L | wc -l)
+for ((card = 1; card < cards; card++)); do
+	same -i $card
+	same -i $card -q
+	same -i $card,0
+	same -L -i $card
+	same -i $card,0 --query-gpu=index,uuid,pci.bus_id --format=csv
+	same mig -i $card -lgip
+	same dmon -c 1 -i $card
+	same pmon -c 1 -i $card
+done
+same_file
+same_file -q
+same_file --query-gpu=index,name --format=csv
+same_file -q -x
+lines=1 same_loop -l 1
+lines=$((2 * cards + 1)) same_loop --query-gpu=index,name,memory.total --format=csv -l 1
+lines=$((2 * cards + 1)) same_loop --query-gpu=index,name,memory.total --format=csv -lms 500
+lines=$((2 * cards)) same_loop --query-gpu=index,name,memory.used --format=csv,noheader --loop=1
+lines=$((4 * cards)) same_loop --query-gpu=index,name,memory.used --format=csv,noheader --loop-ms=500
 echo "$n outputs, $bad differences"
 [ $bad -eq 0 ]

@@ -149,7 +149,8 @@ All done." -pm 1
 	[ -z "$output" ]
 	grep -q "NVIDIA-SMI" "$BATS_TEST_TMPDIR/table"
 	run -0 "$TRANCHE_SMI" --help
-	[[ $output == "tranche smi: "* ]]
+	[[ $output == "tranche smi: "*--query-gpu*--loop* ]]
+	! awk 'length > 80' <<<"$output" | grep .
 	run -0 "$TRANCHE" smi mig -h
 	[[ $output == "tranche smi mig: "* ]]
 	run -0 readelf -d "$TRANCHE_SMI"
@@ -171,6 +172,21 @@ All done." -pm 1
 	says 2 "Invalid combination of input arguments: --display/-d flags can not be combined with -x/--xml-format flags." -q -x -d MEMORY
 	says 2 "ERROR: Option -q is not valid for this command. Please run 'nvidia-smi -h' for help." -q -L
 	says 6 "No devices were found" -i 5 --query-gpu=name --format=csv
+}
+
+@test "-i names cards in any order; they are printed in the driver's, once" {
+	node a100-sxm4-80gb a100-sxm4-80gb
+	says 0 "0
+1" -i 1,0,1 --query-gpu=index --format=csv,noheader
+	says 0 "1" -i 1 --query-gpu=index --format=csv,noheader
+}
+
+@test "what only the vendor's tool sets is said to be that, and changes nothing" {
+	node
+	says 255 "ERROR: Option -pl is not recognized. Please run 'nvidia-smi -h'." -pl 300
+	[[ $stderr == *"-pl is for the vendor's nvidia-smi"*"try: tranche smi --help"* ]]
+	says 255 "ERROR: Option nvlink is not recognized. Please run 'nvidia-smi -h'." nvlink -s
+	[[ $stderr == *"nvlink is for the vendor's nvidia-smi"* ]]
 }
 
 @test "columns: aliases, heads, units, twice the same, none" {
