@@ -16,6 +16,14 @@ void tr_journal_done(struct tr_journal *journal)
 	*journal = (struct tr_journal){ 0 };
 }
 
+bool tr_journal_is_about(const struct tr_journal_step *step, const char *gpu_uuid, uint32_t start,
+	uint32_t profile_id)
+{
+	return step->kind != TR_JOURNAL_MIG_ON && step->kind != TR_JOURNAL_MIG_OFF &&
+	       step->row.start == start && step->row.profile_id == profile_id &&
+	       strcmp(step->row.gpu_uuid, gpu_uuid) == 0;
+}
+
 static int exec(struct tr_store *store, const char *sql, struct tr_err *err)
 {
 	if (sqlite3_exec(store->db, sql, NULL, NULL, NULL) != SQLITE_OK)

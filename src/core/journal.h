@@ -5,19 +5,26 @@
  *
  * Which steps were done is a record for people; what `--resume` and `--abort` do is planned anew
  * from what the cards hold then and one of the two layouts here, so that it is right wherever a
- * kill struck. The steps also keep whose a slice was, for putting it back.
+ * kill struck. The steps also keep whose a slice was, for putting it back, and who may be stopped.
  */
 #pragma once
 
 #include "core/store.h"
 
-enum tr_journal_kind { TR_JOURNAL_FREE, TR_JOURNAL_CUT, TR_JOURNAL_MIG_ON, TR_JOURNAL_MIG_OFF };
+/* EVICT is a FREE of a slice that is in use: whoever is on it was allowed to be stopped. */
+enum tr_journal_kind {
+	TR_JOURNAL_FREE,
+	TR_JOURNAL_CUT,
+	TR_JOURNAL_MIG_ON,
+	TR_JOURNAL_MIG_OFF,
+	TR_JOURNAL_EVICT
+};
 enum tr_journal_state { TR_JOURNAL_PLANNED, TR_JOURNAL_BEGUN, TR_JOURNAL_DONE };
 
 struct tr_journal_step {
 	enum tr_journal_kind kind;
 	enum tr_journal_state state;
-	struct tr_row row; /* whose card; FREE, CUT: the slice, and whose it is */
+	struct tr_row row; /* whose card; FREE, EVICT, CUT: the slice, and whose it is */
 };
 
 struct tr_journal {
@@ -29,6 +36,9 @@ struct tr_journal {
 	struct tr_journal_step *v;
 };
 void tr_journal_done(struct tr_journal *journal);
+/* True when a step is about a slice, and about the one at this place. */
+bool tr_journal_is_about(const struct tr_journal_step *step, const char *gpu_uuid, uint32_t start,
+	uint32_t profile_id);
 
 /* Writes it all, in one transaction. */
 int tr_journal_open(struct tr_store *store, const char *node, const struct tr_journal *journal,

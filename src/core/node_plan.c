@@ -117,18 +117,55 @@ static bool is_strange(const struct tr_relayout_rules *rules, const struct tr_wi
 {
 	if (!rules->only)
 		return false;
-	for (size_t i = 0; i < rules->only->n; i++) {
-		const struct tr_row *row = &rules->only->v[i].row;
-
-		if (row->start == slice->start && row->profile_id == slice->profile_id &&
-			strcmp(row->gpu_uuid, wish->card->uuid) == 0)
+	for (size_t i = 0; i < rules->only->n; i++)
+		if (tr_journal_is_about(
+			    &rules->only->v[i], wish->card->uuid, slice->start, slice->profile_id))
 			return false;
-	}
 	for (size_t w = 0; w < wish->n; w++)
 		if (wish->wants[w].profile->id == slice->profile_id &&
 			wish->wants[w].start == (int32_t)slice->start)
 			return false;
 	return true;
+}
+
+/* Nobody but the server that the slice was cut for: what came on it since is a stranger. */
+static bool is_of_its_server(
+	const struct tr_node *node, const struct tr_scene *scene, const struct tr_card_slice *slice)
+{
+	const struct tr_server *server = tr_scene_server_on(scene, slice->uuid);
+	TR_AUTO(tr_holders_freep) struct tr_holder *holders = NULL;
+	struct tr_err ignored;
+	size_t n = 0;
+
+	if (slice->has_device && tr_holders_read(node, slice->device, &holders, &n, &ignored) < 0)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (!server || (holders[i].pid != server->pid &&
+				       !tr_where_is_in(holders[i].pid, server->cgroup)))
+			return false;
+	return true;
+}
+
+/*
+ * Going on or back, what was allowed when the change began still is: a slice that had to be left
+ * may go, whoever is on it. One that the change itself has cut may go with the server it was cut
+ * for.
+ */
+static bool may_go_by_journal(const struct tr_node *node, const struct tr_scene *scene,
+	const struct tr_relayout_rules *rules, const struct tr_card *card,
+	const struct tr_card_slice *slice)
+{
+	bool is_evicted = false, is_ours = false;
+
+	for (size_t i = 0; rules->only && i < rules->only->n; i++) {
+		const struct tr_journal_step *step = &rules->only->v[i];
+
+		if (!tr_journal_is_about(step, card->uuid, slice->start, slice->profile_id))
+			continue;
+		is_evicted = is_evicted || step->kind == TR_JOURNAL_EVICT;
+		is_ours = is_ours || step->kind == TR_JOURNAL_CUT;
+	}
+	return is_ours ? is_of_its_server(node, scene, slice) : is_evicted;
 }
 
 /* --- One card --- */
@@ -157,7 +194,8 @@ static int put_held(const struct tr_node *node, const struct tr_scene *scene,
 	held->is_odd = held->is_odd || !slice->has_device || strstr(slice->profile, "c.");
 	if (users.len) {
 		held->is_busy = true;
-		held->may_go = may_go(rules, wish->card, slice);
+		held->may_go = may_go(rules, wish->card, slice) ||
+			       may_go_by_journal(node, scene, rules, wish->card, slice);
 		snprintf(held->holder, sizeof(held->holder), "%s", users.s);
 	}
 	if (is_strange(rules, wish, slice)) {

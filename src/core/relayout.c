@@ -80,8 +80,11 @@ static int close_journal(struct tr_relayout *run, const char *label, struct tr_e
 static int finish(struct tr_relayout *run, const char *label, struct tr_err *err)
 {
 	struct tr_err of_servers = { 0 };
-	int r = tr_relayout_restart(run, &of_servers);
+	int r;
 
+	if (tr_relayout_settle(run, err) < 0)
+		return -(int)err->code;
+	r = tr_relayout_restart(run, &of_servers);
 	/* The layout stands, whether or not a server came up again on it. */
 	if (close_journal(run, label, err) < 0)
 		return -(int)err->code;

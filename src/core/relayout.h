@@ -27,6 +27,10 @@ int tr_relayout_put_steps(struct tr_relayout *run, struct tr_err *err);
  * run only tells, what stays included. INTERRUPTED when the change is to stop. */
 int tr_relayout_take(struct tr_relayout *run, struct tr_err *err);
 
-/* Starts again what was stopped: each stack whose slices have all moved runs the loop; of another
- * is told what it lost. */
+/* Confirms the rows of the slices that stand, drops those of slices that do not: a run that was
+ * killed left them behind. */
+int tr_relayout_settle(struct tr_relayout *run, struct tr_err *err);
+
+/* Starts again what was stopped: each stack that was touched runs the loop over the models that
+ * have a slice; of those that lost theirs is told. The first error, once all were tried. */
 int tr_relayout_restart(struct tr_relayout *run, struct tr_err *err);

@@ -4,7 +4,6 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/fs.h"
-#include "core/apply.h"
 #include "core/cut.h"
 #include "core/mig.h"
 #include "core/tell.h"
@@ -53,23 +52,24 @@ static const struct tr_row *row_at(const struct tr_scene *scene, const struct tr
 	return NULL;
 }
 
-/* Whose a slice that is cut will be: of a move, whose it was; of one that comes back, too. */
+/* Whose a slice that is cut will be. What the journal says of its place comes first: half-way
+ * through a change, the moves that are left pair up otherwise than they did in the whole. Then, of
+ * a move, whose it was; of one that comes back, too. */
 static void take_owner(const struct tr_relayout *run, const struct tr_card_plan *plan,
 	const struct tr_recut_step *step, struct tr_row *row)
 {
 	const struct tr_card *card = plan->wish->card;
-	const struct tr_row *owner = row_at(&run->scene, card, step->start, step->profile->id);
+	const struct tr_row *owner = NULL;
 
-	if (step->moves >= 0)
+	for (size_t i = run->n_told; i > 0 && !owner; i--)
+		if (tr_journal_is_about(
+			    &run->journal.v[i - 1], row->gpu_uuid, row->start, row->profile_id))
+			owner = &run->journal.v[i - 1].row;
+	if (!owner && step->moves >= 0)
 		owner = row_at(
 			&run->scene, card, plan->recut.v[step->moves].start, step->profile->id);
-	for (size_t i = run->n_told; i > 0 && !owner; i--) {
-		const struct tr_row *told = &run->journal.v[i - 1].row;
-
-		if (told->start == row->start && told->profile_id == row->profile_id &&
-			strcmp(told->gpu_uuid, row->gpu_uuid) == 0)
-			owner = told;
-	}
+	if (!owner && step->moves < 0)
+		owner = row_at(&run->scene, card, step->start, step->profile->id);
 	if (!owner)
 		return;
 	snprintf(row->stack, sizeof(row->stack), "%s", owner->stack);
@@ -82,7 +82,11 @@ static int put_slice_step(struct tr_relayout *run, const struct tr_card_plan *pl
 {
 	const struct tr_card *card = plan->wish->card;
 	bool is_cut = step->kind == TR_RECUT_CUT;
-	struct tr_journal_step *to = add_step(run, is_cut ? TR_JOURNAL_CUT : TR_JOURNAL_FREE, card);
+	struct tr_journal_step *to = add_step(run,
+		is_cut		      ? TR_JOURNAL_CUT
+		: step->held->is_busy ? TR_JOURNAL_EVICT
+				      : TR_JOURNAL_FREE,
+		card);
 	const struct tr_row *row;
 
 	if (!to)
@@ -204,21 +208,6 @@ static int evict(struct tr_relayout *run, const struct tr_card *card,
 	return end_processes(run, holders, n, err);
 }
 
-/* True when the plan says that whoever is on the slice has to go. */
-static bool is_evicted(const struct tr_relayout *run, const struct tr_journal_step *step)
-{
-	for (size_t i = 0; i < run->plan.n; i++) {
-		const struct tr_card_plan *plan = &run->plan.v[i];
-
-		if (strcmp(plan->wish->card->uuid, step->row.gpu_uuid) != 0)
-			continue;
-		for (size_t h = 0; h < plan->recut_card.n_held; h++)
-			if (plan->recut_card.held[h].start == step->row.start)
-				return plan->recut_card.held[h].may_go;
-	}
-	return false;
-}
-
 /* --- One step --- */
 
 static const struct tr_card *card_of(
@@ -241,7 +230,7 @@ static int step_free(struct tr_relayout *run, const struct tr_card *card,
 
 	if (!slice)
 		return 0;
-	if (is_evicted(run, step) && evict(run, card, slice, err) < 0)
+	if (step->kind == TR_JOURNAL_EVICT && evict(run, card, slice, err) < 0)
 		return -(int)err->code;
 	tr_cut_destroy_text(card, slice, &command);
 	tr_tell(run->change, TR_STEP_FREE, NULL, tr_buf_str(&command), "%s at %u:%u",
@@ -308,6 +297,7 @@ static int take_step(
 		return -(int)err->code;
 	switch (step->kind) {
 	case TR_JOURNAL_FREE:
+	case TR_JOURNAL_EVICT:
 		return step_free(run, card, step, err);
 	case TR_JOURNAL_CUT:
 		return step_cut(run, card, step, err);
@@ -349,75 +339,6 @@ int tr_relayout_take(struct tr_relayout *run, struct tr_err *err)
 		if (!is_dry && tr_journal_mark(store, run->node->name, i, TR_JOURNAL_DONE, err) < 0)
 			return -(int)err->code;
 		run->journal.v[i].state = TR_JOURNAL_DONE;
-	}
-	return 0;
-}
-
-/* --- What was stopped for it --- */
-
-static bool is_same_owner(const struct tr_row *a, const struct tr_row *b)
-{
-	return strcmp(a->stack, b->stack) == 0 && strcmp(a->model, b->model) == 0 &&
-	       a->replica == b->replica;
-}
-
-/* The last step about a model's slice says whether it has one now. */
-static bool has_slice(const struct tr_journal *journal, const struct tr_row *row)
-{
-	bool has = false;
-
-	for (size_t i = 0; i < journal->n; i++) {
-		const struct tr_journal_step *step = &journal->v[i];
-
-		if (step->state == TR_JOURNAL_DONE && is_same_owner(&step->row, row) &&
-			(step->kind == TR_JOURNAL_CUT || step->kind == TR_JOURNAL_FREE))
-			has = step->kind == TR_JOURNAL_CUT;
-	}
-	return has;
-}
-
-static int restart_stack(struct tr_relayout *run, const char *name, struct tr_err *err)
-{
-	TR_AUTO(tr_stack_freep) struct tr_stack *stack = NULL;
-	TR_AUTO(tr_stack_run_done) struct tr_stack_run loop = { 0 };
-	const struct tr_runtime *runtime = NULL;
-	int r = tr_stack_applied(run->node, name, &stack, &runtime, err);
-
-	if (r == -TR_E_NOT_FOUND)
-		return 0;
-	if (r < 0 ||
-		tr_stack_run_init(&loop, run->node, run->change, name, stack, runtime, err) < 0)
-		return -(int)err->code;
-	loop.tells_kept = false;
-	return tr_stack_apply(&loop, err);
-}
-
-int tr_relayout_restart(struct tr_relayout *run, struct tr_err *err)
-{
-	for (size_t i = 0; i < run->journal.n; i++) {
-		const struct tr_row *row = &run->journal.v[i].row;
-		bool all = true, seen = false;
-
-		if (!*row->stack)
-			continue;
-		for (size_t j = 0; j < run->journal.n; j++) {
-			const struct tr_row *other = &run->journal.v[j].row;
-
-			if (strcmp(other->stack, row->stack) != 0)
-				continue;
-			seen = seen || j < i;
-			all = all && has_slice(&run->journal, other);
-		}
-		if (seen)
-			continue;
-		if (!all)
-			tr_tell(run->change, TR_STEP_NOTE, NULL, NULL,
-				"stack '%s' has lost slices: tranche up starts it again where "
-				"there "
-				"is room",
-				row->stack);
-		else if (restart_stack(run, row->stack, err) < 0)
-			return tr_wrap(err, "start stack '%s' again", row->stack);
 	}
 	return 0;
 }

@@ -6,6 +6,7 @@
 #include "core/where.h"
 
 #include "base/fs.h"
+#include "base/own.h"
 
 #include <tranche/err.h>
 
@@ -59,16 +60,41 @@ void tr_where_of_cgroup(const char *text, char *ret, size_t size)
 			(int)(len < 60 ? len : 60), unit);
 }
 
-void tr_where_of_pid(int32_t pid, char *ret, size_t size)
+static char *cgroups_of(int32_t pid)
 {
 	char path[64];
 	char *text = NULL;
 	struct tr_err ignored;
 
-	*ret = '\0';
 	snprintf(path, sizeof(path), "/proc/%d/cgroup", (int)pid);
-	if (tr_read_file(path, TEXT_MAX, &text, NULL, &ignored) < 0)
-		return;
-	tr_where_of_cgroup(text, ret, size);
-	free(text);
+	return tr_read_file(path, TEXT_MAX, &text, NULL, &ignored) < 0 ? NULL : text;
+}
+
+void tr_where_of_pid(int32_t pid, char *ret, size_t size)
+{
+	TR_AUTO_FREE char *text = cgroups_of(pid);
+
+	*ret = '\0';
+	if (text)
+		tr_where_of_cgroup(text, ret, size);
+}
+
+bool tr_where_cgroup_is_in(const char *text, const char *cgroup)
+{
+	size_t len = cgroup ? strlen(cgroup) : 0;
+
+	for (const char *at = text; at && len > 0; at = strchr(at, '\n')) {
+		at += *at == '\n';
+		at += strcspn(at, "/\n");
+		if (strncmp(at, cgroup, len) == 0 && strchr("/\n", at[len]))
+			return true;
+	}
+	return false;
+}
+
+bool tr_where_is_in(int32_t pid, const char *cgroup)
+{
+	TR_AUTO_FREE char *text = cgroups_of(pid);
+
+	return text && tr_where_cgroup_is_in(text, cgroup);
 }

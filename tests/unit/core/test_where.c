@@ -41,6 +41,24 @@ static void container_and_unit_are_read_off_the_cgroup(void **state)
 	}
 }
 
+static void a_group_holds_what_is_below_it_and_no_other(void **state)
+{
+	static const char text[] =
+		"12:memory:/tranche/lab_a_0/inner\n11:cpu,cpuacct:/other\n0::/\n";
+
+	(void)state;
+	assert_true(tr_where_cgroup_is_in(text, "/tranche/lab_a_0"));
+	assert_true(tr_where_cgroup_is_in(text, "/tranche/lab_a_0/inner"));
+	assert_true(tr_where_cgroup_is_in(text, "/other"));
+	assert_false(tr_where_cgroup_is_in(text, "/tranche/lab_a"));
+	assert_false(tr_where_cgroup_is_in(text, "/lab_a_0"));
+	assert_false(tr_where_cgroup_is_in(text, "/inner"));
+	assert_false(tr_where_cgroup_is_in(text, ""));
+	assert_false(tr_where_cgroup_is_in(text, NULL));
+	assert_false(tr_where_cgroup_is_in("", "/"));
+	assert_false(tr_where_is_in(INT32_MAX, "/"));
+}
+
 static void a_process_that_is_gone_is_nowhere(void **state)
 {
 	char where[128] = "x";
@@ -54,6 +72,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(container_and_unit_are_read_off_the_cgroup),
+		cmocka_unit_test(a_group_holds_what_is_below_it_and_no_other),
 		cmocka_unit_test(a_process_that_is_gone_is_nowhere),
 	};
 
