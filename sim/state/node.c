@@ -86,18 +86,32 @@ static bool has_other_modes(const struct tr_sim_node *a, const struct tr_sim_nod
 	return false;
 }
 
+static int open_to_change(const char *dir, struct tr_snapshot *ret, struct tr_err *err)
+{
+	char path[PATH_MAX];
+
+	if (tr_path_join(dir, "state/node", path, err) < 0)
+		return -(int)err->code;
+	return tr_snapshot_open(
+		path, TR_SIM_KIND, sizeof(struct tr_sim_node), /* writable= */ 1, ret, err);
+}
+
 int tr_sim_change(const char *dir, tr_sim_change_fn *change, void *arg, struct tr_err *err)
 {
-	TR_AUTO(tr_sim__node_freep) struct tr_sim_node *before = malloc(sizeof(*before));
 	TR_AUTO(tr_sim__node_freep) struct tr_sim_node *now = malloc(sizeof(*now));
+	TR_AUTO(tr_snapshot_close) struct tr_snapshot snap = TR_SNAPSHOT_CLOSED;
+	const struct tr_sim_node *before;
 	TR_AUTO_CLOSE int lock = -1;
 	int r;
 
-	if (!before || !now)
+	if (!now)
 		return tr_fail(err, TR_E_NO_MEMORY, "change the virtual node: out of memory");
-	if (tr_sim__lock(dir, &lock, err) < 0 || tr_sim__read_dir(dir, before, err) < 0)
+	if (tr_sim__lock(dir, &lock, err) < 0 || open_to_change(dir, &snap, err) < 0)
 		return -(int)err->code;
+	before = tr_snapshot_payload(&snap);
 	*now = *before;
+	if (tr_sim_check(now, err) < 0)
+		return tr_wrap(err, "read '%s/state/node'", dir);
 	r = change(now, arg, err);
 	if (r != 0)
 		return r;
@@ -105,8 +119,7 @@ int tr_sim_change(const char *dir, tr_sim_change_fn *change, void *arg, struct t
 		return -(int)err->code;
 	if (has_other_modes(before, now) && tr_sim__write_inforom(dir, now, err) < 0)
 		return -(int)err->code;
-	if (tr_sim__publish(dir, now, err) < 0)
-		return -(int)err->code;
+	tr_snapshot_write(&snap, now);
 	tr_sim__views_drop(dir, before, now);
 	return 0;
 }

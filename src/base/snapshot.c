@@ -60,6 +60,7 @@ static void load_words(void *to, const void *from, size_t size)
 	}
 }
 
+/* Only what differs: a page that is not written costs no fault and need not go to a disk. */
 static void store_words(void *to, const void *from, size_t size)
 {
 	_Atomic uint64_t *words = to;
@@ -68,7 +69,8 @@ static void store_words(void *to, const void *from, size_t size)
 		uint64_t word = 0;
 
 		memcpy(&word, (const char *)from + i, size - i < 8 ? size - i : 8);
-		atomic_store_explicit(&words[i / 8], word, memory_order_relaxed);
+		if (atomic_load_explicit(&words[i / 8], memory_order_relaxed) != word)
+			atomic_store_explicit(&words[i / 8], word, memory_order_relaxed);
 	}
 }
 
@@ -155,6 +157,11 @@ int tr_snapshot_read(const struct tr_snapshot *snap, void *ret_payload, uint64_t
 		return 0;
 	}
 	return tr_fail(err, TR_E_BUSY, "the shared state changes faster than it can be read");
+}
+
+const void *tr_snapshot_payload(const struct tr_snapshot *snap)
+{
+	return copy_of(snap, tr_snapshot_generation(snap));
 }
 
 void tr_snapshot_write(struct tr_snapshot *snap, const void *payload)

@@ -47,5 +47,9 @@ uint64_t tr_snapshot_generation(const struct tr_snapshot *snap);
 int tr_snapshot_read(const struct tr_snapshot *snap, void *ret_payload, uint64_t *ret_generation,
 	struct tr_err *err);
 
+/* The payload where it lies, for who holds the writers' lock. It stays as it is over the next
+ * write, which fills the other copy, and no longer. */
+const void *tr_snapshot_payload(const struct tr_snapshot *snap);
+
 /* Publishes a new payload. The caller holds the writers' lock. */
 void tr_snapshot_write(struct tr_snapshot *snap, const void *payload);
