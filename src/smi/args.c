@@ -74,7 +74,7 @@ static const struct option {
 	{ "--help-sections", NULL, KEY_HELP_COLUMNS, NOTHING, 0, NULL, LOOK, "",
 		"the SECTIONS of -d" },
 	{ "--version", NULL, KEY_VERSION, NOTHING, 0, NULL, LOOK, "",
-		"of tranche smi and of the driver" },
+		"of the driver, NVML and CUDA" },
 	{ "-pm", "--persistence-mode", KEY_PERSISTENCE, VALUE, 0, NULL, CHANGE, "0|1",
 		"keep the driver loaded while nobody uses it" },
 	{ "-mig", "--multi-instance-gpu", KEY_MIG, VALUE, 0, NULL, CHANGE, "0|1",

@@ -106,6 +106,20 @@ static int print_all(struct tr_smi *smi, struct wish *wish)
 	}
 }
 
+/* nvidia-smi is of the driver's version; NVML's has one part less. */
+static void put_version(struct tr_smi *smi)
+{
+	const char *driver = tr_smi__driver(smi), *dot = strrchr(driver, '.');
+	int part = dot && dot != strchr(driver, '.') ? (int)(dot - driver) : (int)strlen(driver);
+	char cuda[16];
+
+	tr_smi__cuda(smi, cuda);
+	fprintf(smi->out,
+		"NVIDIA-SMI version  : %s\nNVML version        : %.*s\n"
+		"DRIVER version      : %s\nCUDA Version        : %s\n",
+		driver, part, driver, driver, cuda);
+}
+
 static int run(const char *node, struct tr_smi *smi, const struct tr_smi_args *args)
 {
 	struct wish wish;
@@ -128,7 +142,7 @@ static int run(const char *node, struct tr_smi *smi, const struct tr_smi_args *a
 	if (status)
 		return status;
 	if (args->verb == TR_SMI_VERSION) {
-		fprintf(smi->out, "tranche smi %s, driver %s\n", TR_VERSION, tr_smi__driver(smi));
+		put_version(smi);
 		return 0;
 	}
 	status = tr_smi__pick(smi, args->ids);

@@ -226,6 +226,11 @@ int tr_smi__topo(const char *node, struct tr_smi *smi, const char *const *words)
 		if (strcmp(*words, "-mp") == 0 || strcmp(*words, "--matrix_pci") == 0) {
 			is_matrix = true;
 			has_links = false;
+		} else if (strncmp(*words, "-i", 2) == 0 || strncmp(*words, "--id", 4) == 0) {
+			fputs("The -i command line argument must be used in conjunction with -n "
+			      "or -p.\n",
+				smi->out);
+			return 255;
 		} else if (!is_matrix) {
 			fprintf(smi->out, "Option \"%s\" is not recognized.\n", *words);
 			return 2;

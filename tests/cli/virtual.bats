@@ -165,6 +165,15 @@ load helper
 	[ "${lines[2]}" = "DeviceFileMinor: 49" ]
 	[ "${lines[-1]}" = golden ]
 	[ ! -e /dev/nvidiactl ]
+	# As on a real card: parameters of the driver, and what sysfs says of the card.
+	run -0 tranche virtual run -- sh -c 'grep ModifyDeviceFiles /proc/driver/nvidia/params
+		head -1 /proc/driver/nvidia/gpus/0000:10:00.0/power
+		grep PCI_ID /sys/bus/pci/devices/0000:10:00.0/uevent
+		cat /sys/bus/pci/devices/0000:10:00.0/max_link_speed'
+	[ "${lines[0]}" = "ModifyDeviceFiles: 1" ]
+	[ "${lines[1]}" = "Runtime D3 status:          Disabled by default" ]
+	[ "${lines[2]}" = "PCI_ID=10DE:20B2" ]
+	[ "${lines[3]}" = "16.0 GT/s PCIe" ]
 	run -7 tranche virtual run -- sh -c 'exit 7'
 	fails 3 "no-such-program" -- virtual run -- no-such-program
 }

@@ -99,6 +99,7 @@ same -i 99
 same -i ,
 same -i abc
 same -L
+same --version
 same -q
 same -q -x
 for section in $("$ours" --help-sections); do
@@ -129,6 +130,7 @@ same mig -i 0 -lgip
 same mig -lgip -i 99
 same topo -m
 same topo -mp
+same topo -m -i 0
 same topo -x
 same pmon -c 1
 same pmon -c 1 -s um

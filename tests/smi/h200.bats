@@ -93,10 +93,23 @@ load helper
 	prints "$FIXTURES/h200/busy_query_gpu.txt" --query-gpu utilization.gpu,utilization.memory,memory.used,memory.free,temperature.gpu,power.draw --format csv
 }
 
+@test "--version: of the tool, NVML, driver and CUDA, as an H100 under 580.159.04 printed" {
+	answers idle
+	run -0 smi --version
+	version=$(sed -n 's/.*Driver Version: \([0-9.]*\) .*/\1/p' "$FIXTURES/h200/default.txt")
+	[ "${lines[0]}" = "NVIDIA-SMI version  : $version" ]
+	[ "${lines[1]}" = "NVML version        : ${version%.*}" ]
+	[ "${lines[2]}" = "DRIVER version      : $version" ]
+	[ "${lines[3]}" = "CUDA Version        : 13.0" ]
+	asked_once
+}
+
 @test "topo -m" {
 	answers idle
 	prints "$FIXTURES/h200/topo_m.txt" topo -m
 	asked_once
+	run -255 smi topo -m -i 0
+	[ "$output" = "The -i command line argument must be used in conjunction with -n or -p." ]
 }
 
 @test "pmon and dmon of a busy card" {
