@@ -10,6 +10,7 @@
 struct walk {
 	struct tr_card *card;
 	uint32_t sizes; /* that may be cut */
+	uint32_t mask;	/* of what stands already */
 	size_t cap;
 	struct tr_card_mix now;
 	bool failed;
@@ -24,7 +25,8 @@ static bool has_room(const struct tr_card *card, const struct tr_card_mix *mix, 
 {
 	const struct tr_gi_profile *p = card->sizes[size];
 
-	return mix->n[size] < p->max_instances && mix->n_slices < TR_CARD_SLICES &&
+	return mix->n[size] + card->n_held[size] < p->max_instances &&
+	       mix->n_slices < TR_CARD_SLICES &&
 	       mix->compute + p->slices <= card->model->compute_slices;
 }
 
@@ -148,8 +150,37 @@ void tr_card_done(struct tr_card *card)
 	*card = (struct tr_card){ 0 };
 }
 
+static int hold(struct walk *w, const struct tr_card_held *held, struct tr_err *err)
+{
+	const struct tr_gi_profile *p = held->profile;
+	struct tr_card *card = w->card;
+	uint32_t own = bits(held->start, p->size);
+
+	if (!memchr(p->starts, held->start, p->n_starts))
+		return tr_fail(err, TR_E_INVALID, "a %s has no place for %s at %u",
+			card->model->title, p->name, held->start);
+	if (w->mask & own)
+		return tr_fail(err, TR_E_INVALID, "%s at %u overlaps another slice of the card",
+			p->name, held->start);
+	w->mask |= own;
+	w->now.compute = (uint8_t)(w->now.compute + p->slices);
+	w->now.memory = (uint8_t)(w->now.memory + p->size);
+	for (size_t i = 0; i < card->n_sizes; i++)
+		card->n_held[i] = (uint8_t)(card->n_held[i] + (card->sizes[i] == p));
+	if (w->now.compute > card->model->compute_slices)
+		return tr_fail(err, TR_E_INVALID, "a %s has %u compute slices, these take %u",
+			card->model->title, card->model->compute_slices, w->now.compute);
+	return 0;
+}
+
 int tr_card_init(
 	const struct tr_gpu_model *model, uint32_t sizes, struct tr_card *ret, struct tr_err *err)
+{
+	return tr_card_init_held(model, sizes, NULL, 0, ret, err);
+}
+
+int tr_card_init_held(const struct tr_gpu_model *model, uint32_t sizes,
+	const struct tr_card_held *held, size_t n_held, struct tr_card *ret, struct tr_err *err)
 {
 	TR_AUTO(tr_card_done) struct tr_card card = { .model = model };
 	struct walk w = { .card = &card, .sizes = sizes };
@@ -164,7 +195,10 @@ int tr_card_init(
 				TR_CARD_SIZES);
 		sort_in(&card, &model->profiles[i]);
 	}
-	walk(&w, 0, 0, 0);
+	for (size_t i = 0; i < n_held; i++)
+		if (hold(&w, &held[i], err) < 0)
+			return -(int)err->code;
+	walk(&w, 0, 0, w.mask);
 	if (w.failed)
 		return tr_fail(err, TR_E_NO_MEMORY, "what a %s can be cut into", model->title);
 	mark_full(&card);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Three searches (solve.h), each under the limits that the one before found. The first two cut
- * cards into full mixes only, since room that is left over costs nothing there; the third takes all
- * mixes, and just the slices that models have.
+ * cards into full mixes of the sizes that no other one replaces, since room that is left over costs
+ * nothing there; the third takes all mixes and sizes, and just the slices that models have: a
+ * larger slice than a model needs may be what keeps memory from being nobody's.
  */
 #include "plan/fleet.h"
 
@@ -12,15 +13,15 @@
 
 #include <string.h>
 
-enum { MAX_ROWS = 2 * TR_COVER_SIZES + TR_FLEET_KINDS + 2 };
-
 struct size_ref {
 	uint8_t kind, size;
 };
 
 struct mix_ref {
-	uint8_t kind;
+	const struct tr_card *card;
 	const struct tr_card_mix *mix;
+	uint8_t kind;
+	int32_t held; /* -1: an empty card */
 };
 
 struct work {
@@ -29,10 +30,11 @@ struct work {
 	struct size_ref sizes[TR_COVER_SIZES];
 	int32_t size_of[TR_FLEET_KINDS][TR_CARD_SIZES]; /* -1: of no use */
 	struct mix_ref *mixes;
+	bool *is_full; /* of them, while they are collected */
 	int64_t *carries, *demand, *mix_cost;
 	int64_t size_cost[TR_COVER_SIZES];
-	size_t n_rows;
-	struct tr_solve_row rows[MAX_ROWS];
+	size_t n_rows, max_rows;
+	struct tr_solve_row *rows;
 	int32_t *of_mix;
 	int64_t *n, *cards;
 	uint32_t n_nodes;
@@ -41,9 +43,11 @@ struct work {
 static void work_done(struct work *w)
 {
 	free(w->mixes);
+	free(w->is_full);
 	free(w->carries);
 	free(w->demand);
 	free(w->mix_cost);
+	free(w->rows);
 	free(w->of_mix);
 	free(w->n);
 	free(w->cards);
@@ -73,13 +77,20 @@ static bool starts_within(const struct tr_gi_profile *a, const struct tr_gi_prof
 	return true;
 }
 
+/* True when a card can have as many as its room allows, so that one more is never one too many. */
+static bool is_limited_by_room(const struct tr_gpu_model *model, const struct tr_gi_profile *p)
+{
+	return p->max_instances >= model->compute_slices / p->slices ||
+	       p->max_instances >= model->memory_slices / p->size;
+}
+
 /* True when the size could be replaced by the other wherever it stands, to no model's harm. */
 static bool is_replaced(const struct tr_fleet *fleet, size_t kind, size_t size, size_t other)
 {
-	const struct tr_gi_profile *a = fleet->kinds[kind].card->sizes[size];
-	const struct tr_gi_profile *b = fleet->kinds[kind].card->sizes[other];
+	const struct tr_card *card = fleet->kinds[kind].card;
+	const struct tr_gi_profile *a = card->sizes[size], *b = card->sizes[other];
 
-	if (b->slices > a->slices || b->size > a->size || b->max_instances < a->max_instances ||
+	if (b->slices > a->slices || b->size > a->size || !is_limited_by_room(card->model, b) ||
 		!starts_within(a, b))
 		return false;
 	for (size_t m = 0; m < fleet->n_models; m++)
@@ -88,26 +99,28 @@ static bool is_replaced(const struct tr_fleet *fleet, size_t kind, size_t size, 
 	return true;
 }
 
-static bool is_useful(const struct tr_fleet *fleet, size_t kind, size_t size)
+static bool is_useful(const struct tr_fleet *fleet, size_t kind, size_t size, bool all)
 {
 	bool carries = false;
 
 	for (size_t m = 0; m < fleet->n_models && !carries; m++)
 		carries = fleet->models[m].carries[kind][size] > 0;
-	for (size_t other = 0; carries && other < fleet->kinds[kind].card->n_sizes; other++)
-		if (other != size && is_replaced(fleet, kind, size, other))
+	for (size_t other = 0; !all && carries && other < fleet->kinds[kind].card->n_sizes; other++)
+		if (other != size && is_replaced(fleet, kind, size, other) &&
+			(other < size || !is_replaced(fleet, kind, other, size)))
 			carries = false;
 	return carries;
 }
 
-static int set_sizes(struct work *w, struct tr_err *err)
+static int set_sizes(struct work *w, bool all, struct tr_err *err)
 {
 	const struct tr_fleet *fleet = w->fleet;
 
+	w->n_sizes = 0;
 	for (size_t k = 0; k < fleet->n_kinds; k++) {
 		for (size_t s = 0; s < fleet->kinds[k].card->n_sizes; s++) {
 			w->size_of[k][s] = -1;
-			if (!is_useful(fleet, k, s))
+			if (!is_useful(fleet, k, s, all))
 				continue;
 			if (w->n_sizes == TR_COVER_SIZES)
 				return tr_fail(err, TR_E_INVALID,
@@ -122,14 +135,18 @@ static int set_sizes(struct work *w, struct tr_err *err)
 static int set_models(struct work *w, struct tr_err *err)
 {
 	const struct tr_fleet *fleet = w->fleet;
+	size_t n_cells = fleet->n_models * w->n_sizes + 1;
 
-	w->carries = calloc(fleet->n_models * w->n_sizes + 1, sizeof(*w->carries));
-	w->n = calloc(fleet->n_models * w->n_sizes + 1, sizeof(*w->n));
+	free(w->carries);
+	free(w->demand);
+	free(w->n);
+	w->carries = calloc(n_cells, sizeof(*w->carries));
+	w->n = calloc(n_cells, sizeof(*w->n));
 	w->demand = calloc(fleet->n_models + 1, sizeof(*w->demand));
 	if (!w->carries || !w->n || !w->demand)
 		return tr_fail(err, TR_E_NO_MEMORY, "planning %zu models", fleet->n_models);
 	for (size_t m = 0; m < fleet->n_models; m++) {
-		bool carries = false;
+		bool carries = fleet->models[m].demand <= 0;
 
 		w->demand[m] = fleet->models[m].demand;
 		for (size_t s = 0; s < w->n_sizes; s++) {
@@ -146,7 +163,48 @@ static int set_models(struct work *w, struct tr_err *err)
 	return 0;
 }
 
-/* The mixes of all kinds: the full ones, or all, by the slices of sizes that are of use. */
+static bool contains(const struct tr_card_mix *a, const struct tr_card_mix *b)
+{
+	for (size_t i = 0; i < TR_CARD_SIZES; i++)
+		if (a->n[i] < b->n[i])
+			return false;
+	return true;
+}
+
+/* Adds the mixes of a card by the sizes that are of use: all, or those that no other contains. */
+static void add_mixes(
+	struct work *w, const struct tr_card *card, uint8_t kind, int32_t held, bool all)
+{
+	size_t first = w->n_mixes, n = first;
+
+	for (size_t i = 0; i < card->n_mixes; i++) {
+		const struct tr_card_mix *mix = &card->mixes[i];
+		bool is_wanted = mix->n_slices > 0;
+
+		for (size_t s = 0; s < card->n_sizes; s++)
+			if (mix->n[s] && w->size_of[kind][s] < 0)
+				is_wanted = false;
+		if (is_wanted)
+			w->mixes[w->n_mixes++] = (struct mix_ref){ card, mix, kind, held };
+	}
+	if (all)
+		return;
+	/* No two mixes are equal, so that what takes one out stays in itself, or something larger.
+	 */
+	for (size_t i = first; i < w->n_mixes; i++) {
+		bool is_full = true;
+
+		for (size_t k = first; k < w->n_mixes && is_full; k++)
+			if (k != i && contains(w->mixes[k].mix, w->mixes[i].mix))
+				is_full = false;
+		w->is_full[i] = is_full;
+	}
+	for (size_t i = first; i < w->n_mixes; i++)
+		if (w->is_full[i])
+			w->mixes[n++] = w->mixes[i];
+	w->n_mixes = n;
+}
+
 static int set_mixes(struct work *w, bool all, struct tr_err *err)
 {
 	const struct tr_fleet *fleet = w->fleet;
@@ -154,29 +212,24 @@ static int set_mixes(struct work *w, bool all, struct tr_err *err)
 
 	for (size_t k = 0; k < fleet->n_kinds; k++)
 		most += fleet->kinds[k].card->n_mixes;
+	for (size_t h = 0; h < fleet->n_held; h++)
+		most += fleet->held[h].card->n_mixes;
+	w->max_rows = 2 * TR_COVER_SIZES + TR_FLEET_KINDS + fleet->n_held + 2;
 	if (!w->mixes) {
 		w->mixes = calloc(most, sizeof(*w->mixes));
+		w->is_full = calloc(most, sizeof(*w->is_full));
 		w->mix_cost = calloc(most, sizeof(*w->mix_cost));
 		w->cards = calloc(most, sizeof(*w->cards));
-		w->of_mix = calloc(MAX_ROWS * most, sizeof(*w->of_mix));
+		w->rows = calloc(w->max_rows, sizeof(*w->rows));
+		w->of_mix = calloc(w->max_rows * most, sizeof(*w->of_mix));
 	}
-	if (!w->mixes || !w->mix_cost || !w->cards || !w->of_mix)
+	if (!w->mixes || !w->is_full || !w->mix_cost || !w->cards || !w->rows || !w->of_mix)
 		return tr_fail(err, TR_E_NO_MEMORY, "planning %zu mixes", most);
 	w->n_mixes = 0;
-	for (size_t k = 0; k < fleet->n_kinds; k++) {
-		const struct tr_card *card = fleet->kinds[k].card;
-
-		for (size_t i = 0; i < card->n_mixes; i++) {
-			const struct tr_card_mix *mix = &card->mixes[i];
-			bool is_wanted = all || mix->is_full;
-
-			for (size_t s = 0; s < card->n_sizes; s++)
-				if (mix->n[s] && w->size_of[k][s] < 0)
-					is_wanted = false;
-			if (is_wanted && mix->n_slices)
-				w->mixes[w->n_mixes++] = (struct mix_ref){ (uint8_t)k, mix };
-		}
-	}
+	for (size_t k = 0; k < fleet->n_kinds; k++)
+		add_mixes(w, fleet->kinds[k].card, (uint8_t)k, -1, all);
+	for (size_t h = 0; h < fleet->n_held; h++)
+		add_mixes(w, fleet->held[h].card, fleet->held[h].kind, (int32_t)h, all);
 	return 0;
 }
 
@@ -208,6 +261,15 @@ static void row_supply(struct work *w, size_t size, int sign)
 			row->of_mix[c] = -sign * w->mixes[c].mix->n[w->sizes[size].size];
 }
 
+/* No more cards of a kind, or held alike, than there are. */
+static void row_cards(struct work *w, uint8_t kind, int32_t held, int64_t most)
+{
+	struct tr_solve_row *row = row_add(w, most);
+
+	for (size_t c = 0; c < w->n_mixes; c++)
+		row->of_mix[c] = w->mixes[c].kind == kind && w->mixes[c].held == held;
+}
+
 static void set_rows(struct work *w, bool exact)
 {
 	const struct tr_fleet *fleet = w->fleet;
@@ -218,15 +280,16 @@ static void set_rows(struct work *w, bool exact)
 		if (exact)
 			row_supply(w, s, -1);
 	}
-	for (size_t k = 0; k < fleet->n_kinds; k++) {
-		struct tr_solve_row *row;
+	for (size_t k = 0; k < fleet->n_kinds; k++)
+		if (fleet->kinds[k].most >= 0)
+			row_cards(w, (uint8_t)k, -1, fleet->kinds[k].most);
+	for (size_t h = 0; h < fleet->n_held; h++)
+		row_cards(w, fleet->held[h].kind, (int32_t)h, fleet->held[h].n);
+}
 
-		if (fleet->kinds[k].most < 0)
-			continue;
-		row = row_add(w, fleet->kinds[k].most);
-		for (size_t c = 0; c < w->n_mixes; c++)
-			row->of_mix[c] = w->mixes[c].kind == k;
-	}
+static int64_t price_of(const struct work *w, size_t c)
+{
+	return w->mixes[c].held < 0 ? w->fleet->kinds[w->mixes[c].kind].price : 0;
 }
 
 static void row_money(struct work *w, int64_t most)
@@ -234,7 +297,7 @@ static void row_money(struct work *w, int64_t most)
 	struct tr_solve_row *row = row_add(w, most);
 
 	for (size_t c = 0; c < w->n_mixes; c++)
-		row->of_mix[c] = (int32_t)w->fleet->kinds[w->mixes[c].kind].price;
+		row->of_mix[c] = (int32_t)price_of(w, c);
 }
 
 static void row_compute(struct work *w, int64_t most)
@@ -272,16 +335,35 @@ static int search(struct work *w, int64_t below, struct tr_fleet_figure *ret, st
 	return solved.is_found;
 }
 
-/* What all cards there are cost; far above any plan's cost where there is no end to them. */
+/* The least that the model costs on cards of which there is no end, each with one slice of it. */
+static int64_t alone(const struct tr_fleet *fleet, const struct tr_fleet_model *model)
+{
+	int64_t least = 0;
+
+	for (size_t k = 0; k < fleet->n_kinds; k++) {
+		for (size_t s = 0; s < fleet->kinds[k].card->n_sizes; s++) {
+			int64_t each = model->carries[k][s], cost;
+
+			if (fleet->kinds[k].most >= 0 || each == 0 || model->demand <= 0)
+				continue;
+			cost = (model->demand + each - 1) / each * fleet->kinds[k].price;
+			if (least == 0 || cost < least)
+				least = cost;
+		}
+	}
+	return least;
+}
+
+/* No plan need cost more: all cards of which there is an end, the rest each model alone. */
 static int64_t all_money(const struct tr_fleet *fleet)
 {
 	int64_t sum = 0;
 
-	for (size_t k = 0; k < fleet->n_kinds; k++) {
-		if (fleet->kinds[k].most < 0)
-			return INT64_C(1) << 50;
-		sum += fleet->kinds[k].most * fleet->kinds[k].price;
-	}
+	for (size_t k = 0; k < fleet->n_kinds; k++)
+		if (fleet->kinds[k].most >= 0)
+			sum += fleet->kinds[k].most * fleet->kinds[k].price;
+	for (size_t m = 0; m < fleet->n_models; m++)
+		sum += alone(fleet, &fleet->models[m]);
 	return sum;
 }
 
@@ -294,7 +376,7 @@ static int least_money(struct work *w, struct tr_fleet_figure *ret, struct tr_er
 		return -(int)err->code;
 	set_rows(w, false);
 	for (size_t c = 0; c < w->n_mixes; c++)
-		w->mix_cost[c] = w->fleet->kinds[w->mixes[c].kind].price;
+		w->mix_cost[c] = price_of(w, c);
 	r = search(w, all + 1, ret, err);
 	if (r == 0 && ret->bound > all)
 		return tr_fail(err, TR_E_NO_ROOM, "the models need more cards than there are");
@@ -337,10 +419,10 @@ static int64_t spare_of(const struct work *w, int64_t ret[TR_COVER_SIZES])
 	return sum;
 }
 
-static size_t mix_at(const struct work *w, uint8_t kind, const struct tr_card_mix *mix)
+static size_t mix_at(const struct work *w, int32_t held, const struct tr_card_mix *mix)
 {
 	for (size_t c = 0; c < w->n_mixes; c++)
-		if (w->mixes[c].kind == kind && w->mixes[c].mix == mix)
+		if (w->mixes[c].held == held && w->mixes[c].mix == mix)
 			return c;
 	return w->n_mixes;
 }
@@ -349,7 +431,7 @@ static size_t mix_at(const struct work *w, uint8_t kind, const struct tr_card_mi
 static void drop_slice(struct work *w, size_t size)
 {
 	for (size_t c = 0; c < w->n_mixes; c++) {
-		const struct tr_card *card = w->fleet->kinds[w->mixes[c].kind].card;
+		const struct tr_card *card = w->mixes[c].card;
 		uint8_t n[TR_CARD_SIZES];
 		int32_t to;
 
@@ -361,9 +443,30 @@ static void drop_slice(struct work *w, size_t size)
 		to = tr_card_mix_find(card, n);
 		w->cards[c]--;
 		if (to > 0) /* 0: nothing is left on it */
-			w->cards[mix_at(w, w->mixes[c].kind, &card->mixes[to])]++;
+			w->cards[mix_at(w, w->mixes[c].held, &card->mixes[to])]++;
 		return;
 	}
+}
+
+/* All sizes that carry something, instead of those that no other replaces. */
+static int widen_sizes(struct work *w, struct tr_err *err)
+{
+	size_t n_before = w->n_sizes, n_models = w->fleet->n_models;
+	struct size_ref before[TR_COVER_SIZES];
+	TR_AUTO_FREE char *mem = calloc(n_models * n_before + 1, sizeof(int64_t));
+	int64_t *n = (void *)mem;
+
+	if (!mem)
+		return tr_fail(err, TR_E_NO_MEMORY, "planning %zu models", n_models);
+	memcpy(n, w->n, n_models * n_before * sizeof(*n));
+	memcpy(before, w->sizes, sizeof(before));
+	if (set_sizes(w, true, err) < 0 || set_models(w, err) < 0)
+		return -(int)err->code;
+	for (size_t m = 0; m < n_models; m++)
+		for (size_t s = 0; s < n_before; s++)
+			w->n[m * w->n_sizes + (size_t)w->size_of[before[s].kind][before[s].size]] =
+				n[m * n_before + s];
+	return 0;
 }
 
 /* Leaves on the cards just the slices that models have, counting in all mixes from here on. */
@@ -371,7 +474,7 @@ static int trim(struct work *w, struct tr_err *err)
 {
 	int64_t spare[TR_COVER_SIZES];
 	size_t n_full = w->n_mixes;
-	TR_AUTO_FREE char *mem = calloc(n_full, sizeof(struct mix_ref) + sizeof(int64_t));
+	TR_AUTO_FREE char *mem = calloc(n_full + 1, sizeof(struct mix_ref) + sizeof(int64_t));
 	struct mix_ref *full = (void *)mem;
 	int64_t *cards = (void *)(full + n_full);
 
@@ -379,11 +482,11 @@ static int trim(struct work *w, struct tr_err *err)
 		return tr_fail(err, TR_E_NO_MEMORY, "planning cards");
 	memcpy(full, w->mixes, n_full * sizeof(*full));
 	memcpy(cards, w->cards, n_full * sizeof(*cards));
-	if (set_mixes(w, true, err) < 0)
+	if (widen_sizes(w, err) < 0 || set_mixes(w, true, err) < 0)
 		return -(int)err->code;
 	memset(w->cards, 0, w->n_mixes * sizeof(*w->cards));
 	for (size_t c = 0; c < n_full; c++)
-		w->cards[mix_at(w, full[c].kind, full[c].mix)] += cards[c];
+		w->cards[mix_at(w, full[c].held, full[c].mix)] += cards[c];
 	while (spare_of(w, spare) > 0)
 		for (size_t s = 0; s < w->n_sizes; s++)
 			if (spare[s] > 0)
@@ -391,33 +494,44 @@ static int trim(struct work *w, struct tr_err *err)
 	return 0;
 }
 
+/* What a card strands beyond what it does already. */
+static int64_t strands(const struct mix_ref *ref)
+{
+	return (int64_t)ref->mix->stranded - ref->card->mixes[0].stranded;
+}
+
 static int64_t stranded_now(const struct work *w)
 {
 	int64_t sum = 0;
 
 	for (size_t c = 0; c < w->n_mixes; c++)
-		sum += w->cards[c] * w->mixes[c].mix->stranded;
+		sum += w->cards[c] * strands(&w->mixes[c]);
 	return sum;
 }
 
 static int least_stranded(struct work *w, int64_t money, int64_t compute,
 	struct tr_fleet_figure *ret, struct tr_err *err)
 {
-	int r;
+	int64_t already = 0;
 
+	for (size_t h = 0; h < w->fleet->n_held; h++)
+		already += w->fleet->held[h].n * w->fleet->held[h].card->mixes[0].stranded;
 	if (trim(w, err) < 0)
 		return -(int)err->code;
 	*ret = (struct tr_fleet_figure){ 0, 0 };
-	if (stranded_now(w) == 0)
-		return 0;
-	set_rows(w, true);
-	row_money(w, money);
-	row_compute(w, compute);
-	memset(w->size_cost, 0, sizeof(w->size_cost));
-	for (size_t c = 0; c < w->n_mixes; c++)
-		w->mix_cost[c] = w->mixes[c].mix->stranded;
-	r = search(w, stranded_now(w), ret, err);
-	return r < 0 ? r : 0;
+	if (stranded_now(w) > 0) {
+		set_rows(w, true);
+		row_money(w, money);
+		row_compute(w, compute);
+		memset(w->size_cost, 0, sizeof(w->size_cost));
+		for (size_t c = 0; c < w->n_mixes; c++)
+			w->mix_cost[c] = strands(&w->mixes[c]);
+		if (search(w, stranded_now(w), ret, err) < 0)
+			return -(int)err->code;
+	}
+	ret->value += already;
+	ret->bound += already;
+	return 0;
 }
 
 /* ---- the answer ---- */
@@ -439,6 +553,7 @@ static uint32_t next_model(struct work *w, size_t size)
 static void set_card(struct work *w, const struct mix_ref *ref, struct tr_fleet_card *ret)
 {
 	ret->kind = ref->kind;
+	ret->held = ref->held;
 	ret->n_slices = ref->mix->n_slices;
 	for (size_t i = 0; i < ref->mix->n_slices; i++) {
 		struct tr_card_slice slice = ref->mix->slices[i];
@@ -476,7 +591,7 @@ int tr_fleet_plan(const struct tr_fleet *fleet, struct tr_fleet_plan **ret, stru
 
 	if (!plan)
 		return tr_fail(err, TR_E_NO_MEMORY, "a plan");
-	if (set_sizes(&w, err) < 0 || set_models(&w, err) < 0 ||
+	if (set_sizes(&w, false, err) < 0 || set_models(&w, err) < 0 ||
 		least_money(&w, &plan->money, err) < 0 ||
 		least_compute(&w, plan->money.value, &plan->compute, err) < 0 ||
 		least_stranded(&w, plan->money.value, plan->compute.value, &plan->stranded, err) <

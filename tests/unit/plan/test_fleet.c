@@ -370,7 +370,7 @@ static void too_few_cards_are_told_and_so_is_a_model_that_fits_nowhere(void **st
 static void of_equal_ways_the_one_that_strands_least_memory_is_taken(void **state)
 {
 	TR_AUTO(tr_card_done) struct tr_card card = { 0 };
-	/* Seven of 9 GiB: seven small slices leave the eighth of the memory to nobody. */
+	/* Seven of 9 GiB: seven small slices would leave the eighth of the memory to nobody. */
 	struct tr_fleet_model model = { .name = "chat", .demand = 7 };
 	struct tr_fleet fleet = {
 		.n_kinds = 1, .n_models = 1, .models = &model, .kinds = { { &card, 1, -1 } }
@@ -383,8 +383,10 @@ static void of_equal_ways_the_one_that_strands_least_memory_is_taken(void **stat
 	memory(&card, 9 * 1024, model.carries[0]);
 	assert_int_equal(tr_fleet_plan(&fleet, &plan, &err), 0);
 	check_plan(&fleet, plan);
-	assert_int_equal(plan->stranded.value, 1);
-	assert_int_equal(plan->stranded.bound, 1);
+	assert_int_equal(plan->money.value, 1);
+	assert_int_equal(plan->compute.value, 7);
+	assert_int_equal(plan->stranded.value, 0);
+	assert_string_equal(card.sizes[plan->cards[0].slices[6].size]->name, "1g.20gb");
 	tr_fleet_plan_free(plan);
 }
 
