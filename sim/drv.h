@@ -19,8 +19,7 @@
 #include "sim/state/hooks.h"
 #include "sim/state/state.h"
 
-/* What this library answers as: the driver whose answers were captured (data/nvml-symbols.txt). */
-#define TR_DRV_VERSION "580.159.04"
+#define TR_DRV_VERSION TR_SIM_DRIVER
 
 struct tr_drv_call {
 	nvmlReturn_t status; /* not SUCCESS: the caller returns it */

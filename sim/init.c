@@ -6,7 +6,7 @@
 #include <string.h>
 
 #define NVML_VERSION "13." TR_DRV_VERSION
-enum { CUDA_VERSION = 13000 };
+enum { CUDA_VERSION = 13000 }; /* TR_SIM_CUDA */
 
 nvmlReturn_t nvmlInit(void)
 {

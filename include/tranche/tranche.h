@@ -318,7 +318,8 @@ struct tr_change {
 int tr_mig_set(
 	struct tr_node *node, int gpu, bool on, const struct tr_change *change, struct tr_err *err);
 
-/* Cuts slices: "2g.20gb", "14", "2g.20gb:4" (starts at memory slice 4). All of them or none.
+/* Cuts slices: "2g.20gb", "14", "2g.20gb:4" (starts at memory slice 4), "18G" (the smallest profile
+ * that has so much memory; also "18Gi", "memory:18G"). All of them or none.
  * INVALID lists the profiles the card has; NO_ROOM says who holds the space and which would fit;
  * PERMISSION; DRIVER. ret (may be NULL) holds the new slices, in the order asked; free with
  * tr_slices_free. */
@@ -354,7 +355,14 @@ int tr_restart(struct tr_node *node, const char *which, const struct tr_change *
 struct tr_job {
 	const char *profile; /* as for tr_slices_create */
 	int gpu;	     /* -1: any */
-	const char *image;   /* NULL: a plain process, with our environment and folder */
+	/* KEY=VALUE, or KEY alone for our own value of it (none: left out). INVALID for those that
+	 * say which slice it may use. */
+	const char *const *env;
+	size_t n_env;
+	const char *env_file;	    /* lines KEY=VALUE; NULL: none */
+	const char *const *volumes; /* image: HOST:TARGET[:ro|:rw], HOST from our folder on */
+	size_t n_volumes;
+	const char *image; /* NULL: a plain process, with our environment and folder */
 	const char *const *argv;
 	size_t n_argv; /* 0: what the image itself starts */
 	bool has_tty;  /* image: its standard streams are a terminal */
@@ -368,8 +376,12 @@ struct tr_job_end {
 	int status; /* its exit status, or 128 + the signal that ended it */
 	bool out_of_memory;
 	bool limits_enforced;
-	char profile[64];
-	uint64_t memory_bytes; /* of its slice */
+	char runtime[16]; /* "podman", "docker", "process" */
+	double seconds;	  /* that it ran */
+	/* Its slice, which is free again. */
+	char profile[64], uuid[96];
+	uint32_t gpu_idx, start;
+	uint64_t memory_bytes;
 };
 
 /* Cuts a slice, runs the job on it in the foreground with our own standard streams, and frees the
@@ -492,6 +504,9 @@ struct tr_check {
 };
 
 struct tr_checks {
+	bool has_node; /* one could be opened, whatever was found of it */
+	bool is_virtual;
+	char node[64];
 	size_t n;
 	struct tr_check *v;
 };

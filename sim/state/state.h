@@ -56,6 +56,11 @@ enum {
 
 #define TR_SIM_GUEST_DIR "/run/tranche-guest"
 
+/* What the driver library answers as: the driver whose answers were captured
+ * (data/nvml-symbols.txt), and the CUDA that goes with it. */
+#define TR_SIM_DRIVER "580.159.04"
+#define TR_SIM_CUDA   "13.0"
+
 struct tr_sim_ci {
 	uint8_t exists;
 	uint8_t profile_id;  /* the compute-instance profile */

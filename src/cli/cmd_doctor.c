@@ -85,6 +85,10 @@ static int show_json(const struct tr_checks *checks, struct tr_err *err)
 	json_t *list;
 
 	tr_js_init(&js);
+	if (checks->has_node) {
+		tr_js_bool(&js, js.top, "virtual", checks->is_virtual);
+		tr_js_text(&js, js.top, "node", checks->node);
+	}
 	list = tr_js_list(&js, js.top, "checks");
 	for (size_t i = 0; i < checks->n; i++) {
 		json_t *o = tr_js_item(&js, list);

@@ -113,3 +113,14 @@ int tr_js_print(struct tr_js *js, struct tr_err *err)
 	puts(text);
 	return 0;
 }
+
+int tr_js_print_line(struct tr_js *js, FILE *out, struct tr_err *err)
+{
+	TR_AUTO_FREE char *text =
+		js->failed ? NULL : json_dumps(js->top, JSON_COMPACT | JSON_REAL_PRECISION(12));
+
+	if (!text)
+		return tr_fail(err, TR_E_NO_MEMORY, "print JSON: out of memory");
+	fprintf(out, "%s\n", text);
+	return 0;
+}

@@ -12,6 +12,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 struct tr_err;
 
@@ -39,5 +40,8 @@ void tr_js_push_number(struct tr_js *js, json_t *list, uint64_t number);
 
 /* To standard output, indented. */
 int tr_js_print(struct tr_js *js, struct tr_err *err);
+
+/* In one line, to where a program's own output is not. */
+int tr_js_print_line(struct tr_js *js, FILE *out, struct tr_err *err);
 
 #define TR_AUTO_JS TR_AUTO(tr_js_done) struct tr_js

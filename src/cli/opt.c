@@ -97,6 +97,16 @@ static int parse_duration(const char *text, int64_t *ret_ms)
 	return -1;
 }
 
+static const char *add_to_list(struct tr_opt_list *list, const char *text)
+{
+	if (!*text)
+		return "a value that is not empty";
+	if (list->n == TR_OPT_LIST_MAX)
+		return "to be given 64 times at most";
+	list->v[list->n++] = text;
+	return NULL;
+}
+
 static const char *parse_uint(const char *text, uint32_t least, uint32_t *ret)
 {
 	const char *rest;
@@ -121,6 +131,8 @@ static const char *store(const struct tr_opt *opt, char *at, const char *text)
 	case TR_OPT_STRING:
 		*(const char **)(void *)at = text;
 		return *text ? NULL : "a value that is not empty";
+	case TR_OPT_LIST:
+		return add_to_list((struct tr_opt_list *)(void *)at, text);
 	case TR_OPT_INDEX:
 		wanted = parse_uint(text, 0, &n);
 		if (wanted || n > INT16_MAX)

@@ -24,7 +24,15 @@ enum tr_opt_kind {
 	TR_OPT_INDEX,	 /* int, 0 or more */
 	TR_OPT_COUNT,	 /* uint32_t, 1 or more */
 	TR_OPT_LINES,	 /* uint32_t; "all" is UINT32_MAX */
+	TR_OPT_LIST,	 /* struct tr_opt_list: may be given again and again */
 	TR_OPT_DURATION, /* int64_t ms: "90", "90s", "500ms", "10m", "1h" */
+};
+
+enum { TR_OPT_LIST_MAX = 64 };
+
+struct tr_opt_list {
+	size_t n;
+	const char *v[TR_OPT_LIST_MAX]; /* borrowed from argv */
 };
 
 struct tr_opt {

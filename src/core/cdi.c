@@ -26,6 +26,20 @@ enum { SPEC_MAX = 8 << 20 };
 
 /* --- Which slices and cards --- */
 
+/* What there is, each by UUID and by the number that the vendor's own specs give it: "0" a card,
+ * "0:1" a slice. Newer dockers take "--gpus device=0:1" for such a name, and "--gpus all" for
+ * "all".
+ */
+struct all {
+	struct tr_strv uuids, numbers;
+};
+
+static void all_done(struct all *all)
+{
+	tr_strv_done(&all->uuids);
+	tr_strv_done(&all->numbers);
+}
+
 static void add_uuid(const char *prefix, const uint8_t uuid[16], struct tr_strv *ret)
 {
 	char text[41];
@@ -34,15 +48,21 @@ static void add_uuid(const char *prefix, const uint8_t uuid[16], struct tr_strv 
 	tr_strv_add(ret, text);
 }
 
-static void add_slices(const struct tr_sim_gpu *gpu, struct tr_strv *ret)
+static void add_slices(const struct tr_sim_gpu *gpu, uint32_t idx, struct all *ret)
 {
-	for (uint32_t i = 0; i < TR_SIM_MAX_GIS; i++)
-		for (uint32_t c = 0; gpu->gis[i].exists && c < TR_SIM_MAX_CIS; c++)
-			if (gpu->gis[i].cis[c].exists)
-				add_uuid("MIG-", gpu->gis[i].cis[c].uuid, ret);
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < TR_SIM_MAX_GIS; i++) {
+		for (uint32_t c = 0; gpu->gis[i].exists && c < TR_SIM_MAX_CIS; c++) {
+			if (!gpu->gis[i].cis[c].exists)
+				continue;
+			add_uuid("MIG-", gpu->gis[i].cis[c].uuid, &ret->uuids);
+			tr_strv_addf(&ret->numbers, "%u:%u", idx, n++);
+		}
+	}
 }
 
-static int list_uuids(const char *node, struct tr_strv *ret, struct tr_err *err)
+static int list_all(const char *node, struct all *ret, struct tr_err *err)
 {
 	TR_AUTO_FREE char *room = malloc(sizeof(struct tr_sim_node));
 	struct tr_sim_node *state = (struct tr_sim_node *)(void *)room;
@@ -52,12 +72,14 @@ static int list_uuids(const char *node, struct tr_strv *ret, struct tr_err *err)
 	if (tr_sim_read(node, state, err) < 0)
 		return -(int)err->code;
 	for (uint32_t g = 0; g < state->n_gpus; g++) {
-		if (state->gpus[g].mig_current)
-			add_slices(&state->gpus[g], ret);
-		else
-			add_uuid("GPU-", state->gpus[g].uuid, ret);
+		if (state->gpus[g].mig_current) {
+			add_slices(&state->gpus[g], g, ret);
+			continue;
+		}
+		add_uuid("GPU-", state->gpus[g].uuid, &ret->uuids);
+		tr_strv_addf(&ret->numbers, "%u", g);
 	}
-	return tr_strv_ok(ret, err);
+	return tr_strv_ok(&ret->uuids, err) < 0 ? -(int)err->code : tr_strv_ok(&ret->numbers, err);
 }
 
 /* --- The spec --- */
@@ -79,14 +101,17 @@ static json_t *device_of(const char *path, const struct stat *st)
 		"permissions", "rw");
 }
 
-static int add_device(const char *node, const char *uuid, json_t *list, struct tr_err *err)
+/* One name for some of what there is. */
+static int add_device(const char *node, const char *name, char *const *uuids, size_t n,
+	json_t *list, struct tr_err *err)
 {
 	TR_AUTO_STRV mounts = { 0 }, devices = { 0 };
 	json_t *nodes, *binds;
 	struct stat st;
 
-	if (tr_sim_guest_parts(node, uuid, &mounts, &devices, err) < 0)
-		return -(int)err->code;
+	for (size_t i = 0; i < n; i++)
+		if (tr_sim_guest_parts(node, uuids[i], &mounts, &devices, err) < 0)
+			return -(int)err->code;
 	if (stat(TR_SIM_DEVICE, &st) < 0)
 		return tr_fail_errno(err, errno, "look at '%s'", TR_SIM_DEVICE);
 	nodes = json_array();
@@ -96,7 +121,7 @@ static int add_device(const char *node, const char *uuid, json_t *list, struct t
 	for (size_t i = 0; i < mounts.n; i++)
 		json_array_append_new(binds, mount_of(mounts.v[i]));
 	if (json_array_append_new(
-		    list, json_pack("{s:s, s:{s:o, s:o}}", "name", uuid, "containerEdits",
+		    list, json_pack("{s:s, s:{s:o, s:o}}", "name", name, "containerEdits",
 				  "deviceNodes", nodes, "mounts", binds)) < 0)
 		return tr_fail(err, TR_E_NO_MEMORY, "make a CDI spec: out of memory");
 	return 0;
@@ -113,18 +138,28 @@ static json_t *edits_of_all(const char *hook, const char *run_dir)
 		"args", HOOK, "hold", "env", tr_buf_str(&entry));
 }
 
-static int fill_spec(
-	const char *node, const struct tr_strv *uuids, json_t *spec, struct tr_err *err)
+static int add_devices(const char *node, const struct all *all, json_t *list, struct tr_err *err)
+{
+	char *const *uuids = all->uuids.v;
+	size_t n = all->uuids.n;
+
+	for (size_t i = 0; i < n; i++)
+		if (add_device(node, uuids[i], &uuids[i], 1, list, err) < 0 ||
+			add_device(node, all->numbers.v[i], &uuids[i], 1, list, err) < 0)
+			return -(int)err->code;
+	return n ? add_device(node, "all", uuids, n, list, err) : 0;
+}
+
+static int fill_spec(const char *node, const struct all *all, json_t *spec, struct tr_err *err)
 {
 	char hook[PATH_MAX], run_dir[PATH_MAX];
 	json_t *devices = json_array();
-	int r = 0;
+	int r;
 
-	r = json_object_set_new(spec, "devices", devices);
-	for (size_t i = 0; i < uuids->n && r == 0; i++)
-		r = add_device(node, uuids->v[i], devices, err);
-	if (r < 0)
-		return r;
+	if (json_object_set_new(spec, "devices", devices) < 0)
+		return tr_fail(err, TR_E_NO_MEMORY, "make a CDI spec: out of memory");
+	if (add_devices(node, all, devices, err) < 0)
+		return -(int)err->code;
 	if (tr_part_find(HOOK, hook, err) < 0 || tr_run_dir(run_dir, err) < 0)
 		return -(int)err->code;
 	r = json_object_set_new(spec, "containerEdits", edits_of_all(hook, run_dir));
@@ -133,14 +168,14 @@ static int fill_spec(
 
 static int make_spec(const char *node, char **ret, struct tr_err *err)
 {
-	TR_AUTO_STRV uuids = { 0 };
+	TR_AUTO(all_done) struct all all = { 0 };
 	json_t *spec;
 	int r;
 
-	if (list_uuids(node, &uuids, err) < 0)
+	if (list_all(node, &all, err) < 0)
 		return -(int)err->code;
 	spec = json_pack("{s:s, s:s}", "cdiVersion", "0.5.0", "kind", KIND);
-	r = spec ? fill_spec(node, &uuids, spec, err)
+	r = spec ? fill_spec(node, &all, spec, err)
 		 : tr_fail(err, TR_E_NO_MEMORY, "make a CDI spec: out of memory");
 	if (r == 0) {
 		*ret = json_dumps(spec, JSON_INDENT(2));
@@ -258,16 +293,16 @@ static bool is_fresh(const char *file, const char *spec)
 static int fill(const char *node, struct tr_cdi *ret, struct tr_err *err)
 {
 	TR_AUTO_FREE char *spec = NULL;
-	TR_AUTO_STRV uuids = { 0 };
+	TR_AUTO(all_done) struct all all = { 0 };
 
-	if (list_uuids(node, &uuids, err) < 0 || make_spec(node, &spec, err) < 0)
+	if (list_all(node, &all, err) < 0 || make_spec(node, &spec, err) < 0)
 		return -(int)err->code;
-	ret->names = calloc(uuids.n + 1, sizeof(*ret->names));
+	ret->names = calloc(all.uuids.n + 1, sizeof(*ret->names));
 	if (!ret->names)
 		return tr_fail(err, TR_E_NO_MEMORY, "list CDI names: out of memory");
-	for (size_t i = 0; i < uuids.n; i++)
-		snprintf(ret->names[i], sizeof(ret->names[i]), KIND "=%s", uuids.v[i]);
-	ret->n = uuids.n;
+	for (size_t i = 0; i < all.uuids.n; i++)
+		snprintf(ret->names[i], sizeof(ret->names[i]), KIND "=%s", all.uuids.v[i]);
+	ret->n = all.uuids.n;
 	ret->file = tr_cdi_kept(node);
 	ret->is_fresh = ret->file && is_fresh(ret->file, spec);
 	return 0;

@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "core/journal.h"
 #include "core/tell.h"
+#include "stack/stack.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -83,11 +84,27 @@ struct want_text {
 	char who[96], profile[64];
 };
 
-/* "PROFILE[:START]". */
+/* "18G", and "memory:18G" for those who know the stack file. */
+static bool parse_memory(const char *text, struct tr_plan_want *ret)
+{
+	static const char key[] = "memory:";
+	uint64_t bytes;
+
+	if (strncmp(text, key, sizeof(key) - 1) == 0)
+		text += sizeof(key) - 1;
+	if (!tr_stack_size(text, &bytes))
+		return false;
+	ret->profile = NULL;
+	ret->memory_mib = (bytes + (1u << 20) - 1) >> 20;
+	return true;
+}
+
+/* "PROFILE[:START]", where the profile may be an amount of memory. */
 static int parse_want(
 	const char *text, struct want_text *ret_text, struct tr_plan_want *ret, struct tr_err *err)
 {
-	const char *colon = strrchr(text, ':');
+	const char *colon =
+		strncmp(text, "memory:", 7) == 0 ? strrchr(text + 7, ':') : strrchr(text, ':');
 	size_t len = colon ? (size_t)(colon - text) : strlen(text);
 	char *end = NULL;
 	unsigned long start = 0;
@@ -99,8 +116,8 @@ static int parse_want(
 	}
 	if (len == 0 || len >= sizeof(ret_text->profile)) {
 		tr_fail(err, TR_E_INVALID, "'%.100s' is no slice: PROFILE or PROFILE:START", text);
-		return tr_hint(
-			err, "for example 2g.20gb, or 2g.20gb:4; tranche profiles   lists them");
+		return tr_hint(err,
+			"for example 2g.20gb, 2g.20gb:4, or 18G; tranche profiles   lists them");
 	}
 	snprintf(ret_text->who, sizeof(ret_text->who), "'%.80s'", text);
 	snprintf(ret_text->profile, sizeof(ret_text->profile), "%.*s", (int)len, text);
@@ -108,6 +125,7 @@ static int parse_want(
 		.profile = ret_text->profile,
 		.gpu = -1,
 		.start = colon ? (int32_t)start : -1 };
+	parse_memory(ret_text->profile, ret);
 	return 0;
 }
 
@@ -115,7 +133,7 @@ static int parse_want(
 static void explain_id(const char *typed, const struct tr_plan_gpu *gpu,
 	const struct tr_plan_profile *profile, const struct tr_change *change)
 {
-	if (strspn(typed, "0123456789") != strlen(typed))
+	if (!typed || strspn(typed, "0123456789") != strlen(typed))
 		return;
 	for (size_t i = 0; i < gpu->n_profiles; i++) {
 		const struct tr_plan_profile *other = &gpu->profiles[i];
@@ -129,6 +147,22 @@ static void explain_id(const char *typed, const struct tr_plan_gpu *gpu,
 			profile->compute_slices == 1 ? "" : "s", other->name, other->id);
 		return;
 	}
+}
+
+/* "18GB" and "18g" look like amounts, and are taken for profiles that no card has. */
+static int explain_size(const struct tr_plan_want *wants, size_t n, struct tr_err *err)
+{
+	for (size_t i = 0; err->code == TR_E_INVALID && i < n; i++) {
+		const char *typed = wants[i].profile;
+		size_t digits = typed ? strspn(typed, "0123456789.") : 0;
+
+		if (digits && strchr("gGmMtT", typed[digits]) && !strchr(typed + digits, '.') &&
+			strlen(typed + digits) <= 3)
+			tr_hint(err, "an amount of memory is written %.*s%c, or %.*s%ci",
+				(int)digits, typed, typed[digits] & ~0x20, (int)digits, typed,
+				typed[digits] & ~0x20);
+	}
+	return -(int)err->code;
 }
 
 /* --- Cutting --- */
@@ -147,7 +181,7 @@ static int plan_batch(const struct room *room, const char *const *wants, size_t 
 		if (parse_want(wants[i], &texts[i], &plan_wants[i], err) < 0)
 			return -(int)err->code;
 	if (tr_plan_fit(room->gpus, room->n, plan_wants, n_wants, ret->places, err) < 0)
-		return -(int)err->code;
+		return explain_size(plan_wants, n_wants, err);
 	ret->n = n_wants;
 	for (size_t i = 0; i < n_wants; i++) {
 		for (size_t g = 0; g < room->n; g++) {

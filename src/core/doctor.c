@@ -240,7 +240,7 @@ static void close_node(struct tr_node **node)
 	tr_node_close(*node);
 }
 
-static void look_at_node(const char *name, struct tr_findings *ret)
+static void look_at_node(const char *name, struct tr_checks *whose, struct tr_findings *ret)
 {
 	TR_AUTO(close_node) struct tr_node *node = NULL;
 	TR_AUTO(tr_scene_done) struct tr_scene scene = { 0 };
@@ -251,6 +251,9 @@ static void look_at_node(const char *name, struct tr_findings *ret)
 		tr_machine_services("/proc", /* matters= */ true, ret);
 		return;
 	}
+	whose->has_node = true;
+	whose->is_virtual = node->is_virtual;
+	snprintf(whose->node, sizeof(whose->node), "%s", node->name);
 	look_at_driver(node, ret);
 	look_at_rights(node, ret);
 	if (tr_scene_read(node, /* with_servers= */ true, &scene, &why) < 0) {
@@ -270,10 +273,13 @@ static void look_at_node(const char *name, struct tr_findings *ret)
 	look_at_stacks(node, &scene, ret);
 }
 
-static int copy_out(const struct tr_findings *findings, struct tr_checks **ret, struct tr_err *err)
+static int copy_out(const struct tr_findings *findings, const struct tr_checks *whose,
+	struct tr_checks **ret, struct tr_err *err)
 {
 	struct tr_checks *checks = findings->failed ? NULL : calloc(1, sizeof(*checks));
 
+	if (checks)
+		*checks = *whose;
 	if (checks)
 		checks->v = calloc(findings->n + 1, sizeof(*checks->v));
 	if (!checks || !checks->v) {
@@ -296,13 +302,14 @@ static int copy_out(const struct tr_findings *findings, struct tr_checks **ret, 
 int tr_doctor(const char *node, struct tr_checks **ret, struct tr_err *err)
 {
 	TR_AUTO(tr_findings_done) struct tr_findings findings = { 0 };
+	struct tr_checks whose = { 0 };
 
-	look_at_node(node, &findings);
+	look_at_node(node, &whose, &findings);
 	tr_machine_runtimes(&findings);
 	tr_machine_cgroups(&findings);
 	look_at_folder("run folder", tr_run_dir, &findings);
 	look_at_folder("state folder", tr_state_dir, &findings);
-	return copy_out(&findings, ret, err);
+	return copy_out(&findings, &whose, ret, err);
 }
 
 void tr_checks_free(struct tr_checks *checks)

@@ -134,6 +134,7 @@ static int pick_runtime(const struct tr_job *job, const struct tr_change *change
 	const struct tr_runtime **ret, struct tr_err *err)
 {
 	const char *name = change ? change->runtime : NULL;
+	struct tr_err ignored;
 
 	if (!job->image) {
 		if (name && strcmp(name, "process") != 0) {
@@ -142,14 +143,13 @@ static int pick_runtime(const struct tr_job *job, const struct tr_change *change
 		}
 		return tr_runtime_pick("process", ret, err);
 	}
+	if (!name)
+		return tr_runtime_first(/* of_images= */ true, ret, &ignored, err);
 	if (tr_runtime_pick(name, ret, err) < 0)
 		return -(int)err->code;
-	if ((*ret)->is_container)
-		return 0;
-	if (name)
-		return tr_fail(err, TR_E_INVALID, "runtime '%s' starts no images", name);
-	/* The first that can be used is none that starts images: podman says what it lacks. */
-	return tr_runtime_pick("podman", ret, err);
+	return (*ret)->is_container
+		       ? 0
+		       : tr_fail(err, TR_E_INVALID, "runtime '%s' starts no images", name);
 }
 
 static int fill_spec(struct run *run, struct tr_err *err)
@@ -163,11 +163,14 @@ static int fill_spec(struct run *run, struct tr_err *err)
 	s->slice_uuid = run->spec.place.uuid;
 	s->config_hash = "job";
 	s->image = run->job->image;
+	s->driver = &run->node->as_driver;
 	s->is_job = true;
 	s->has_tty = run->job->has_tty;
 	for (size_t i = 0; i < run->job->n_argv; i++)
 		tr_strv_add(&s->argv, run->job->argv[i]);
-	return tr_strv_ok(&s->argv, err);
+	if (tr_strv_ok(&s->argv, err) < 0)
+		return -(int)err->code;
+	return tr_job__asks(run->job, run->runtime, s, err);
 }
 
 /* The loader's path of ours stays behind the node's library. */
@@ -296,6 +299,21 @@ static void tell_plan(struct run *run, const struct tr_batch *batch)
 		batch->rows[0].profile, batch->cards[0]->idx, batch->rows[0].start);
 }
 
+static void fill_end(const struct run *run, const struct tr_batch *batch,
+	const struct tr_job_exit *end, int64_t began_ms, struct tr_job_end *ret)
+{
+	*ret = (struct tr_job_end){ .status = end->status,
+		.out_of_memory = end->oom_killed,
+		.limits_enforced = end->limits_enforced,
+		.seconds = (double)(tr_now_ms(&tr_clock_real) - began_ms) / 1000,
+		.gpu_idx = batch->cards[0]->idx,
+		.start = batch->rows[0].start,
+		.memory_bytes = batch->places[0].profile->memory_mib << 20 };
+	snprintf(ret->runtime, sizeof(ret->runtime), "%s", run->runtime->name);
+	snprintf(ret->profile, sizeof(ret->profile), "%s", batch->rows[0].profile);
+	snprintf(ret->uuid, sizeof(ret->uuid), "%s", run->spec.place.uuid);
+}
+
 static int run_on_slice(
 	struct run *run, struct tr_batch *batch, struct tr_job_end *ret, struct tr_err *err)
 {
@@ -306,18 +324,16 @@ static int run_on_slice(
 		.arg = run };
 	struct tr_job_exit end = { 0 };
 	struct tr_err why = { 0 };
+	int64_t began_ms = 0;
 	int r = bind(run, batch, err);
 
 	if (r == 0) {
 		tell_start(run);
+		began_ms = tr_now_ms(&tr_clock_real);
 		r = run->runtime->job(&run->spec.s, &io, &end, err);
 	}
 	if (r == 0)
-		*ret = (struct tr_job_end){ .status = end.status,
-			.out_of_memory = end.oom_killed,
-			.limits_enforced = end.limits_enforced,
-			.memory_bytes = batch->places[0].profile->memory_mib << 20 };
-	snprintf(ret->profile, sizeof(ret->profile), "%s", batch->rows[0].profile);
+		fill_end(run, batch, &end, began_ms, ret);
 	/* The job's own end is what counts: a slice that is not freed now is freed by the next. */
 	if (free_slice(run, &batch->rows[0], &why) < 0)
 		tr_tell(change, TR_STEP_NOTE, NULL, NULL,

@@ -10,6 +10,8 @@
 
 #include "core/scene.h"
 
+struct tr_server_spec;
+
 /* True for the stack of a job. */
 bool tr_job_is_stack(const char *stack);
 
@@ -20,3 +22,7 @@ bool tr_job_is_alive(const char *stack);
  * ret_changed is set to true when something was done. */
 int tr_job_sweep(struct tr_node *node, const struct tr_scene *scene, const struct tr_change *change,
 	bool *ret_changed, struct tr_err *err);
+
+/* Puts a job's variables and folders into its spec; INVALID, or NOT_FOUND for a folder. */
+int tr_job__asks(const struct tr_job *job, const struct tr_runtime *runtime,
+	struct tr_server_spec *spec, struct tr_err *err);

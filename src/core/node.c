@@ -127,7 +127,7 @@ static int open_chosen(struct tr_node *node, struct tr_err *err)
 
 static int open_node(struct tr_node *node, const char *name, struct tr_err *err)
 {
-	int r;
+	int r, cuda = 0;
 
 	if (!name || !*name)
 		name = getenv("TRANCHE_NODE");
@@ -144,6 +144,11 @@ static int open_node(struct tr_node *node, const char *name, struct tr_err *err)
 	if (TR_NVML(err, node->api, nvmlSystemGetDriverVersion,
 		    (node->driver, sizeof(node->driver))) < 0)
 		return tr_wrap(err, "node '%s'", node->name);
+	if (node->api->nvmlSystemGetCudaDriverVersion_v2 &&
+		node->api->nvmlSystemGetCudaDriverVersion_v2(&cuda) == NVML_SUCCESS)
+		snprintf(node->cuda, sizeof(node->cuda), "%d.%d", cuda / 1000, cuda % 1000 / 10);
+	node->as_driver = (struct tr_driver){ .version = node->driver,
+		.cuda = node->cuda[0] ? node->cuda : NULL };
 	return 0;
 }
 

@@ -7,6 +7,7 @@
 #include <tranche/tranche.h>
 
 #include "nvml/nvml.h"
+#include "run/needs.h"
 
 #include <limits.h>
 
@@ -17,6 +18,8 @@ struct tr_node {
 	bool is_virtual;
 	uint32_t scale;
 	char driver[96];
+	char cuda[16]; /* the newest that the driver runs: "13.0"; "" when it does not say */
+	struct tr_driver as_driver; /* both, for images that ask for them */
 	struct tr_nvml *api;
 	struct tr_store *store; /* what was asked for; opened with the node, see store.h */
 };

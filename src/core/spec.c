@@ -210,6 +210,7 @@ static int fill_spec(const struct tr_node *node, const struct tr_want *want,
 	spec->s.replica = want->replica;
 	spec->s.slice_uuid = spec->place.uuid;
 	spec->s.config_hash = want->hash;
+	spec->s.driver = &node->as_driver;
 	spec->s.port = spec->place.port;
 	spec->s.env_file = model->env_file;
 	spec->s.shm_bytes = (uint64_t)model->engine->shm_mib << 20;

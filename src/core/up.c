@@ -200,6 +200,22 @@ static int up_locked(struct tr_stack_run *run, struct tr_err *err)
 	return 0;
 }
 
+/* Nobody who has docker installed guesses why his models start as plain processes. */
+static int first_runtime(
+	const struct tr_change *change, const struct tr_runtime **ret, struct tr_err *err)
+{
+	struct tr_err passed = { 0 };
+
+	if (tr_runtime_first(/* of_images= */ false, ret, &passed, err) < 0)
+		return -(int)err->code;
+	if (!passed.code)
+		return 0;
+	tr_tell(change, TR_STEP_NOTE, NULL, NULL, "%s: %s in its place%s%s", passed.msg,
+		(*ret)->is_container ? (*ret)->name : "plain processes",
+		passed.hint[0] ? "; to have it: " : "", passed.hint);
+	return 0;
+}
+
 int tr_stack_runtime(struct tr_node *node, const struct tr_change *change, const char *stack,
 	const struct tr_runtime **ret, struct tr_err *err)
 {
@@ -210,7 +226,7 @@ int tr_stack_runtime(struct tr_node *node, const struct tr_change *change, const
 		return tr_runtime_pick(change->runtime, ret, err);
 	if (tr_store_stack_get(node->store, node->name, stack, &applied, &ignored) == 0)
 		return tr_runtime_pick(applied.runtime, ret, err);
-	return tr_runtime_pick(NULL, ret, err);
+	return first_runtime(change, ret, err);
 }
 
 int tr_up(struct tr_node *node, const char *file, const char *name, const struct tr_change *change,

@@ -18,7 +18,8 @@ struct tr_err;
 
 struct tr_hook_container {
 	pid_t pid;
-	char *root;	 /* its root folder, as it is named outside */
+	char *root; /* its root folder, as it is named outside */
+	struct tr_strv env;
 	char *visible;	 /* NVIDIA_VISIBLE_DEVICES, "" when not set */
 	bool looks_only; /* NVIDIA_DRIVER_CAPABILITIES is "utility": it watches, it computes nothing
 			  */

@@ -11,6 +11,7 @@
 #include "hook/hook.h"
 
 #include "base/err.h"
+#include "run/needs.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -42,12 +43,15 @@ static int prestart(bool gives, struct tr_err *err)
 {
 	TR_AUTO(tr_hook_container_done) struct tr_hook_container container = { 0 };
 	TR_AUTO(tr_hook_choice_done) struct tr_hook_choice choice = { 0 };
+	const struct tr_driver driver = { .version = TR_SIM_DRIVER, .cuda = TR_SIM_CUDA };
 
 	if (tr_hook_read(STDIN_FILENO, !gives, &container, err) < 0 ||
 		tr_hook_choose(container.visible, getenv("TRANCHE_NODE"), &choice, err) < 0)
 		return -(int)err->code;
 	if (choice.uuids.n == 0)
 		return 0;
+	if (tr_needs_check(container.env.v, container.env.n, &driver, err) < 0)
+		return tr_wrap(err, "the container's image");
 	/* Who only watches holds nothing: it may look at slices that others are on. */
 	if (!container.looks_only && tr_hook_hold(&choice, container.pid, err) < 0)
 		return -(int)err->code;

@@ -12,23 +12,30 @@ void tr_hook_container_done(struct tr_hook_container *container)
 {
 	free(container->root);
 	free(container->visible);
+	tr_strv_done(&container->env);
 	*container = (struct tr_hook_container){ 0 };
 }
 
-/* The last one counts, as in a process's own environment. */
-static const char *env_of(const json_t *config, const char *name)
+static int read_env(const json_t *config, struct tr_strv *ret, struct tr_err *err)
 {
-	const json_t *env = json_object_get(json_object_get(config, "process"), "env");
+	const json_t *env = json_object_get(json_object_get(config, "process"), "env"), *entry;
+	size_t i;
+
+	json_array_foreach (env, i, entry)
+		if (json_is_string(entry))
+			tr_strv_add(ret, json_string_value(entry));
+	return tr_strv_ok(ret, err);
+}
+
+/* The last one counts, as in a process's own environment. */
+static const char *env_of(const struct tr_strv *env, const char *name)
+{
 	const char *found = NULL;
-	const json_t *entry;
-	size_t i, len = strlen(name);
+	size_t len = strlen(name);
 
-	json_array_foreach (env, i, entry) {
-		const char *text = json_string_value(entry);
-
-		if (text && strncmp(text, name, len) == 0 && text[len] == '=')
-			found = text + len + 1;
-	}
+	for (size_t i = 0; i < env->n; i++)
+		if (strncmp(env->v[i], name, len) == 0 && env->v[i][len] == '=')
+			found = env->v[i] + len + 1;
 	return found;
 }
 
@@ -69,11 +76,12 @@ static int read_root(const char *bundle, const json_t *config, char **ret, struc
 static int read_config(const char *bundle, const json_t *config, bool by_mounts,
 	struct tr_hook_container *ret, struct tr_err *err)
 {
-	const char *visible = env_of(config, "NVIDIA_VISIBLE_DEVICES");
-	const char *uses = env_of(config, "NVIDIA_DRIVER_CAPABILITIES");
+	const char *visible, *uses;
 
-	if (read_root(bundle, config, &ret->root, err) < 0)
+	if (read_root(bundle, config, &ret->root, err) < 0 || read_env(config, &ret->env, err) < 0)
 		return -(int)err->code;
+	visible = env_of(&ret->env, "NVIDIA_VISIBLE_DEVICES");
+	uses = env_of(&ret->env, "NVIDIA_DRIVER_CAPABILITIES");
 	ret->looks_only = uses && strcmp(uses, "utility") == 0;
 	ret->visible = by_mounts ? mounted(config) : strdup(visible ? visible : "");
 	return ret->visible

@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/spawn.h"
+#include "run/image.h"
 #include "run/job.h"
 #include "run/run_priv.h"
 
@@ -41,10 +42,11 @@ static bool is_local(const char *image)
 
 bool tr_container__needs_pull(const struct tr_container *c, const struct tr_server_spec *spec)
 {
+	TR_AUTO_BUF json = { 0 };
 	struct tr_err ignored;
-	bool there = true;
 
-	return c->has_image(spec->image, &there, &ignored) == 0 && !there && !is_local(spec->image);
+	return !is_local(spec->image) &&
+	       c->inspect_image(spec->image, &json, &ignored) == -TR_E_NOT_FOUND;
 }
 
 static int pull(const struct tr_container *c, const char *image, const volatile int *stop_flag,
@@ -78,24 +80,39 @@ static int check_mounts(const struct tr_server_spec *spec, struct tr_err *err)
 	return 0;
 }
 
+/* Here it is, or it comes; what `inspect` says of it. */
+static int get_image(const struct tr_container *c, const char *image, const volatile int *stop_flag,
+	struct tr_buf *ret, struct tr_err *err)
+{
+	int r = c->inspect_image(image, ret, err);
+
+	if (r != -TR_E_NOT_FOUND)
+		return r;
+	if (is_local(image)) {
+		tr_fail(err, TR_E_NOT_FOUND, "there is no image '%s' on this machine", image);
+		return tr_hint(err, "%s build -t %s FOLDER", c->program, image);
+	}
+	if (pull(c, image, stop_flag, err) < 0)
+		return -(int)err->code;
+	tr_buf_clear(ret);
+	return c->inspect_image(image, ret, err);
+}
+
 int tr_container__prepare(const struct tr_container *c, const struct tr_server_spec *spec,
 	const volatile int *stop_flag, struct tr_err *err)
 {
+	TR_AUTO(tr_image_done) struct tr_image image = { 0 };
 	TR_AUTO_STRV env = { 0 };
-	bool there = false;
+	TR_AUTO_BUF json = { 0 };
 
 	if (!spec->image)
 		return tr_fail(err, TR_E_INVALID, "'%s' names no image", spec->name);
 	if (spec->env_file && tr_run__env_file(spec->env_file, &env, err) < 0)
 		return -(int)err->code;
-	if (check_mounts(spec, err) < 0 || c->has_image(spec->image, &there, err) < 0)
+	if (check_mounts(spec, err) < 0 || get_image(c, spec->image, stop_flag, &json, err) < 0 ||
+		tr_image_read(tr_buf_str(&json), json.len, &image, err) < 0)
 		return -(int)err->code;
-	if (there)
-		return 0;
-	if (!is_local(spec->image))
-		return pull(c, spec->image, stop_flag, err);
-	tr_fail(err, TR_E_NOT_FOUND, "there is no image '%s' on this machine", spec->image);
-	return tr_hint(err, "%s build -t %s FOLDER", c->program, spec->image);
+	return tr_image_check(&image, spec, c->program, err);
 }
 
 /* DIR/env: what must not stand in the program's own environment. Path "" when there is none. */

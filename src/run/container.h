@@ -24,7 +24,8 @@ struct tr_container {
 	/* Appends the line of what the program said that tells why; `said` may be changed. */
 	void (*reason)(struct tr_buf *said, struct tr_buf *ret);
 
-	int (*has_image)(const char *image, bool *ret, struct tr_err *err);
+	/* Appends what the program says of an image, as JSON. NOT_FOUND when it is not here. */
+	int (*inspect_image)(const char *image, struct tr_buf *ret, struct tr_err *err);
 
 	/* Removes a container at once, running or not. One that is not there is fine. */
 	int (*rm)(const char *name, struct tr_err *err);

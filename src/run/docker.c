@@ -158,17 +158,12 @@ static int check(struct tr_err *err)
 
 /* --- Before and at the start --- */
 
-static int has_image(const char *image, bool *ret, struct tr_err *err)
+static int inspect_image(const char *image, struct tr_buf *ret, struct tr_err *err)
 {
 	TR_AUTO_STRV argv = { 0 };
-	int r;
 
-	tr_strv_adds(&argv, "docker", "image", "inspect", "--format", "{{.Id}}", image, NULL);
-	r = tr_docker__call(&argv, NULL, err);
-	if (r < 0 && r != -TR_E_NOT_FOUND)
-		return r;
-	*ret = r == 0;
-	return 0;
+	tr_strv_adds(&argv, "docker", "image", "inspect", image, NULL);
+	return tr_docker__call(&argv, ret, err);
 }
 
 static bool needs_pull(const struct tr_server_spec *spec)
@@ -360,6 +355,6 @@ const struct tr_container tr_docker__container = {
 	.begin = begin,
 	.run = run,
 	.reason = reason,
-	.has_image = has_image,
+	.inspect_image = inspect_image,
 	.rm = rm,
 };

@@ -63,21 +63,19 @@ static int check(struct tr_err *err)
 	return 0;
 }
 
-static int has_image(const char *image, bool *ret, struct tr_err *err)
+static int inspect_image(const char *image, struct tr_buf *ret, struct tr_err *err)
 {
 	TR_AUTO_STRV argv = { 0 };
-	TR_AUTO_BUF said = { 0 };
-	int status;
 
 	tr_podman__begin(&argv);
-	tr_strv_adds(&argv, "image", "exists", image, NULL);
-	if (tr_run(&argv, NULL, NULL, &said, &status, err) < 0)
-		return -(int)err->code;
-	if (status > 1)
-		return tr_fail(err, TR_E_IO, "podman: cannot look for image '%s': %s", image,
-			tr_buf_str(&said));
-	*ret = status == 0;
-	return 0;
+	tr_strv_adds(&argv, "image", "inspect", image, NULL);
+	if (tr_container__call(&tr_podman__container, &argv, ret, err) == 0)
+		return 0;
+	tr_buf_clear(ret);
+	/* Versions 4 and 5. */
+	if (strstr(err->msg, "image not known") || strstr(err->msg, "no such image"))
+		err->code = TR_E_NOT_FOUND;
+	return tr_wrap(err, "look for image '%s'", image);
 }
 
 static int stop(const char *name, int64_t grace_ms, const char *keep_log, struct tr_err *err);
@@ -259,6 +257,6 @@ const struct tr_container tr_podman__container = {
 	.begin = tr_podman__begin,
 	.run = tr_podman__run,
 	.reason = reason,
-	.has_image = has_image,
+	.inspect_image = inspect_image,
 	.rm = rm,
 };

@@ -439,6 +439,31 @@ static void kill_job(const struct tr_job_wait *wait)
 	tr_cgroup_kill(wait->arg);
 }
 
+static bool has_name(const struct tr_strv *env, const char *entry)
+{
+	size_t key = strcspn(entry, "=") + 1;
+
+	for (size_t i = 0; i < env->n; i++)
+		if (strncmp(env->v[i], entry, key) == 0)
+			return true;
+	return false;
+}
+
+/* The spec's own, and what the file adds to it. */
+static int job_env(const struct tr_server_spec *spec, struct tr_strv *ret, struct tr_err *err)
+{
+	TR_AUTO_STRV from_file = { 0 };
+
+	if (spec->env_file && tr_run__env_file(spec->env_file, &from_file, err) < 0)
+		return -(int)err->code;
+	for (size_t i = 0; i < spec->env.n; i++)
+		tr_strv_add(ret, spec->env.v[i]);
+	for (size_t i = 0; i < from_file.n; i++)
+		if (!has_name(&spec->env, from_file.v[i]))
+			tr_strv_add(ret, from_file.v[i]);
+	return tr_strv_ok(ret, err);
+}
+
 static int start_job(const struct tr_server_spec *spec, const struct tr_cgroup *group,
 	const struct tr_job_io *io, pid_t *ret_pid, struct tr_err *err)
 {
@@ -446,10 +471,8 @@ static int start_job(const struct tr_server_spec *spec, const struct tr_cgroup *
 	TR_AUTO_STRV env = { 0 };
 
 	if (tr_run__path(spec->name, "", dir, err) < 0 ||
-		tr_run__path(spec->name, "state", state, err) < 0)
+		tr_run__path(spec->name, "state", state, err) < 0 || job_env(spec, &env, err) < 0)
 		return -(int)err->code;
-	for (size_t i = 0; i < spec->env.n; i++)
-		tr_strv_add(&env, spec->env.v[i]);
 	tr_strv_addf(&env, TR_RUN_MARK "=%s", dir);
 	if (tr_run__job_spawn(&spec->argv, &(struct tr_job_how){ .env = &env, .group = group },
 		    ret_pid, err) < 0)

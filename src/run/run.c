@@ -2,6 +2,7 @@
 #include "run/run.h"
 
 #include "base/err.h"
+#include "base/spawn.h"
 #include "run/run_priv.h"
 
 #include <string.h>
@@ -71,22 +72,42 @@ static int pick_by_name(const char *name, const struct tr_runtime **ret, struct 
 		tr_buf_str(&known));
 }
 
-int tr_runtime_pick(const char *name, const struct tr_runtime **ret, struct tr_err *err)
+static bool is_installed(const struct tr_runtime *runtime)
 {
-	struct tr_err first = { 0 };
+	TR_AUTO_FREE char *path = runtime->is_container ? tr_which(runtime->name) : NULL;
 
-	if (name)
-		return pick_by_name(name, ret, err);
+	return path;
+}
+
+int tr_runtime_first(
+	bool of_images, const struct tr_runtime **ret, struct tr_err *passed, struct tr_err *err)
+{
+	struct tr_err first = { 0 }, broken = { 0 };
+
 	for (size_t i = 0; i < TR_COUNT(runtimes); i++) {
-		struct tr_err *why = i == 0 ? &first : err;
+		struct tr_err why = { 0 };
 
-		if (runtimes[i]->check(why) == 0) {
+		if (of_images && !runtimes[i]->is_container)
+			continue;
+		if (runtimes[i]->check(&why) == 0) {
+			*passed = broken;
 			*ret = runtimes[i];
 			return 0;
 		}
+		if (!broken.code && is_installed(runtimes[i]))
+			broken = why;
+		if (!first.code)
+			first = why;
 	}
-	*err = first;
-	return tr_wrap(err, "no runtime can be used here");
+	*err = broken.code ? broken : first;
+	return of_images ? -(int)err->code : tr_wrap(err, "no runtime can be used here");
+}
+
+int tr_runtime_pick(const char *name, const struct tr_runtime **ret, struct tr_err *err)
+{
+	struct tr_err ignored;
+
+	return name ? pick_by_name(name, ret, err) : tr_runtime_first(false, ret, &ignored, err);
 }
 
 int tr_servers_list(struct tr_servers *ret, struct tr_err *err)

@@ -16,6 +16,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+struct tr_driver;
 struct tr_err;
 
 struct tr_server_spec {
@@ -27,7 +28,8 @@ struct tr_server_spec {
 	const char *config_hash; /* what the server was started from; compared, never parsed */
 	uint16_t port;		 /* on 127.0.0.1 */
 	const char *image;	 /* containers */
-	struct tr_strv argv;	 /* containers: behind the image; process: argv[0] is the program */
+	const struct tr_driver *driver; /* of the slice; NULL: unknown (run/needs.h) */
+	struct tr_strv argv;	/* containers: behind the image; process: argv[0] is the program */
 	struct tr_strv env;	/* KEY=VALUE; stands in no argument list, nor in a dry run's text */
 	const char *env_file;	/* NULL: none */
 	struct tr_strv mounts;	/* "HOST:TARGET:ro" or ":rw"; process: ignored */
@@ -96,7 +98,8 @@ struct tr_runtime {
 
 	/* Before anything is cut: program there, env_file readable, image there or pulled
 	 * (NOT_FOUND, with the build or pull command as hint; "localhost/" images are never
-	 * pulled). A pull ends when *stop_flag (may be NULL) becomes non-zero: INTERRUPTED. */
+	 * pulled), and fit for a slice (UNSUPPORTED, INVALID: run/image.h). A pull ends when
+	 * *stop_flag (may be NULL) becomes non-zero: INTERRUPTED. */
 	int (*prepare)(const struct tr_server_spec *spec, const volatile int *stop_flag,
 		struct tr_err *err);
 
@@ -137,6 +140,12 @@ extern const struct tr_runtime tr_runtime_process;
 /* By name; NULL name: the first that can be used here (podman, docker, process). INVALID for an
  * unknown name, with the known ones. */
 int tr_runtime_pick(const char *name, const struct tr_runtime **ret, struct tr_err *err);
+/* The same without a name; of_images: only those that start images. One that is installed and that
+ * cannot be used comes before one that is not there when none can be; when a later one is
+ * taken in its place, `passed` (UNSUPPORTED..., its code 0 when none was) says why, since nobody
+ * would guess. */
+int tr_runtime_first(
+	bool of_images, const struct tr_runtime **ret, struct tr_err *passed, struct tr_err *err);
 /* The runtime of that name, usable here or not, for those who only look; NULL when none has it. */
 const struct tr_runtime *tr_runtime_named(const char *name);
 

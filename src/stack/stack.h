@@ -59,6 +59,9 @@ int tr_stack_parse(
 void tr_stack_free(struct tr_stack *stack);
 TR_DEFINE_FREEP(struct tr_stack, tr_stack_free)
 
+/* Bytes of "18G", "1.5Gi": a slice's memory as the file writes it. False for anything else. */
+bool tr_stack_size(const char *text, uint64_t *ret_bytes);
+
 /* Gives the stack another name (copied). INVALID for one that a file could not give. */
 int tr_stack_rename(struct tr_stack *stack, const char *name, struct tr_err *err);
 

@@ -150,6 +150,23 @@ static const struct {
 	{ "Gi", 1ull << 30 },
 };
 
+bool tr_stack_size(const char *text, uint64_t *ret_bytes)
+{
+	const char *unit = "";
+	uint64_t thousandths = 0, bytes;
+
+	if (!parse_thousandths(text, &thousandths, &unit) || !thousandths)
+		return false;
+	for (size_t i = 0; i < TR_COUNT(units); i++) {
+		if (strcmp(unit, units[i].name) != 0 ||
+			__builtin_mul_overflow(thousandths, units[i].bytes, &bytes))
+			continue;
+		*ret_bytes = bytes / 1000;
+		return true;
+	}
+	return false;
+}
+
 int tr_stack__read_size(struct tr_reader *r, const struct tr_key *key, const struct tr_yaml *value,
 	void *field, struct tr_err *err)
 {

@@ -12,7 +12,7 @@ finding()
 @test "a sound node has no problem, and the doctor says so" {
 	sliced 1g.10gb
 	fits doctor -- doctor --json
-	[ "$(value 'd["n_problems"]')" = 0 ]
+	[ "$(value 'd["n_problems"], d["virtual"], d["node"]')" = "(0, True, 'golden')" ]
 	[[ $(finding driver) == *"'ok', \"virtual node 'golden', driver 580.159.04"* ]]
 	[[ $(finding 'GPU 0') == *"'ok', 'NVIDIA A100-SXM4-80GB, MIG on, 1 slice', None"* ]]
 	[[ $(finding slices) == *"'ok'"* ]]
@@ -28,6 +28,8 @@ finding()
 		skip "this machine has a driver"
 	[[ $output == *"try: with a GPU: install NVIDIA's driver; without one: tranche virtual create"* ]]
 	[[ ${lines[-1]} == "1 problem, "* ]]
+	run --separate-stderr tranche doctor --json
+	[ "$(value '"virtual" in d')" = False ]
 }
 
 @test "each note and problem comes with what to type" {

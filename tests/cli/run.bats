@@ -179,6 +179,59 @@ ends()
 	fails 10 "MIG is off" "tranche mig on" -- run 1g.10gb true
 }
 
+@test "a job may ask for memory instead of a profile, and so may create" {
+	jobs_node
+	run -0 --separate-stderr tranche run 18G true
+	[[ $stderr == *"cutting   1g.20gb at 0:"* ]]
+	run -0 --separate-stderr tranche run memory:18Gi:2 true
+	[[ $stderr == *"cutting   1g.20gb at 0:2"* ]]
+	tranche create -q 30G 1g.10gb >/dev/null 2>&1
+	output=$(tranche slices --json)
+	[ "$(value 'sorted(s["profile"] for s in d["slices"])')" = "['1g.10gb', '3g.40gb']" ]
+	fails 2 "'18GB': GPU 0 (NVIDIA A100-SXM4-80GB) has no profile '18GB'" \
+		"an amount of memory is written 18G, or 18Gi" -- run 18GB true
+	fails 2 "'90G': no slice of GPU 0 (NVIDIA A100-SXM4-80GB) has 85831 MiB; it has 1g.10gb (19)" \
+		-- run 90G true
+	fails 2 "'0G': GPU 0 (NVIDIA A100-SXM4-80GB) has no profile '0G'" -- run 0G true
+}
+
+@test "variables are given with -e and --env-file, those of the slice cannot be" {
+	jobs_node
+	export LAB_HERE=here
+	printf 'LAB_FILE=from a file\n# nothing\nLAB_A=file\n' >lab.env
+	run -0 --separate-stderr tranche run -q -e LAB_A=0 -e LAB_A=1=2 --env LAB_HERE -e LAB_NONE --env-file lab.env \
+		1g.10gb -- sh -c 'echo "$LAB_A,$LAB_HERE,${LAB_NONE-unset},$LAB_FILE"'
+	[ "$output" = "1=2,here,unset,from a file" ]
+	fails 2 "variable 'CUDA_VISIBLE_DEVICES' is set by tranche, to the job's slice" \
+		-- run -e CUDA_VISIBLE_DEVICES=0 1g.10gb true
+	fails 2 "variable 'LD_LIBRARY_PATH' is set by tranche" "LD_LIBRARY_PATH=... tranche run" \
+		-- run -e LD_LIBRARY_PATH=/x 1g.10gb true
+	fails 2 "no name of a variable in front of '='" "-e NAME=VALUE" -- run -e =hf_secret 1g.10gb true
+	[[ $stderr != *hf_secret* ]]
+	fails 3 "nosuch.env" -- run --env-file nosuch.env 1g.10gb true
+	fails 2 "a plain process sees this machine's folders as they are" \
+		"tranche run 1g.10gb --image IMAGE -v .:/data" -- run -v .:/data 1g.10gb true
+	fails 2 "'data' is no volume" "-v HOST:TARGET" -- run --runtime podman --image x -v data 1g.10gb
+	fails 3 "volume 'nosuch': No such file" "mkdir -p nosuch" \
+		-- run --runtime podman --image x -v nosuch:/data 1g.10gb
+	nothing_left
+}
+
+@test "a job's end is told as one line of JSON behind all that it said" {
+	jobs_node
+	run --separate-stderr tranche run --json 2g.20gb:2 -- sh -c 'echo out; echo err >&2; exit 7'
+	[ "$status" -eq 7 ]
+	[ "$output" = out ]
+	[ "${stderr_lines[0]}" = err ]
+	[ "${#stderr_lines[@]}" -eq 2 ]
+	output=${stderr_lines[1]}
+	"$PYTHON" "$CHECK_JSON" "$JSON_SCHEMAS/run.schema.json" <<<"$output"
+	[ "$(value 'd["status"], d["runtime"], d["virtual"], d["out_of_memory"]')" = "(7, 'process', True, False)" ]
+	[ "$(value 'd["slice"]["profile"], d["slice"]["start"], d["slice"]["uuid"][:4]')" = "('2g.20gb', 2, 'MIG-')" ]
+	fits plan -- run --json --dry-run 2g.20gb true
+	nothing_left
+}
+
 @test "a dry run shows the three steps" {
 	sliced
 	prints "# virtual node 'golden'

@@ -239,6 +239,86 @@ def test_an_image_that_cannot_be_pulled_in_containers(podman):
     equal(podman.json("gpus")["gpus"][0]["mig_on"], False)
 
 
+# What is wrong with an image: how it is made, what is said.
+MISFITS = {
+    "far": (["--arch", "s390x"], [], 10, ["is for linux/s390x, and this machine is linux/", "podman build --arch "]),
+    "musl": ([], ["lib/ld-musl-%s.so.1" % os.uname().machine], 10,
+             ["is built on musl (Alpine)", "glibc", "an image built on Debian"]),
+    "newer": (["--change", "ENV NVIDIA_REQUIRE_CUDA=cuda>=99.0"], [], 10,
+              ["it needs cuda>=99.0, and driver 580.159.04 has CUDA 13.0", "an image for CUDA 13.0"]),
+    "bare": (None, [], 2, ["has no entry point: '--port'", "engine: command, with the program first"]),
+}
+
+
+def make_image(name, switches, files):
+    """The test server's image, with something amiss."""
+    image = "localhost/tranche-misfit-%s:%d" % (name, os.getpid())
+    entry = [] if switches is None else ["--change", 'ENTRYPOINT ["/server"]']
+    with tempfile.TemporaryDirectory(prefix="tranche-e2e-") as d:
+        os.mkdir(d + "/root")
+        shutil.copy(stand.SERVER, d + "/root/server")
+        for path in files:
+            os.makedirs(os.path.dirname("%s/root/%s" % (d, path)), exist_ok=True)
+            shutil.copy(stand.SERVER, "%s/root/%s" % (d, path))
+        stand.run("tar", "-C", d + "/root", "-cf", d + "/image.tar", ".", check=True)
+        r = stand.run("podman", "import", *entry, *(switches or []), d + "/image.tar", image)
+    equal(r.returncode, 0, r.stderr)
+    return image
+
+
+def test_an_image_without_what_a_slice_needs_in_containers(podman):
+    podman.node()
+    for name, (switches, files, status, words) in MISFITS.items():
+        image = make_image(name, switches, files)
+        try:
+            podman.stack("  m:\n    engine: command\n    slice: 1g.10gb\n    image: %s\n"
+                         "    args: ['--port', '${PORT}']\n" % image)
+            refused(podman, status, "tranche.yaml:7:12: ", "model 'm': image '%s'" % image, *words)
+            before = state(podman)
+            job = ("run", "--runtime", "podman", "--image", image, "1g.10gb", "--", "--port", "1")
+            podman.ok("mig", "on")
+            podman.tranche(*job).fails(status, "image '%s'" % image, *words[:1])
+            podman.ok("mig", "off")
+            equal(state(podman), before, name)
+        finally:
+            stand.run("podman", "rmi", "-f", image)
+
+
+FAKE_DOCKER = """#!/bin/sh
+case "$1" in
+--version) echo "Docker version 20.10.24, build x" ;;
+context) echo unix:///nowhere ;;
+*) echo "Cannot connect to the Docker daemon at unix:///nowhere. Is the docker daemon running?" >&2; exit 1 ;;
+esac
+"""
+
+
+def test_docker_that_does_not_run_is_said(process):
+    process.node()
+    path = os.path.join(process.dir, "bin/docker")
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(FAKE_DOCKER)
+    os.chmod(path, 0o755)
+    dead = "docker is installed, but its daemon does not run"
+    # As asked: refused. For an image: nothing else starts one.
+    process.stack(process.model("m"))
+    process.tranche("up", "--runtime", "docker").fails(10, dead, "try: sudo ")
+    process.ok("mig", "on")
+    process.tranche("run", "--image", "x", "1g.10gb").fails(10, dead, "try: sudo ")
+    equal((process.slices(), process.rows(), process.folders()), ([], [], []), "begun")
+    # By itself: what can be used is, and nobody is left to guess why.
+    r = process.ok("up")
+    r.says(dead + ": plain processes in its place; to have it: sudo ")
+    equal(process.models()["m-0"]["runtime"], "process")
+    # From then on the stack is of that runtime, and there is nothing to say.
+    check(dead not in process.ok("up").err, "said again")
+    process.down()
+    # A server that only a container can run.
+    process.file("version: 1\nname: lab\nmodels:\n  m: {model: Qwen/Qwen3-4B, engine: vllm, slice: 2g.20gb}\n")
+    process.tranche("up").fails(2, "engine 'vllm' cannot run as a plain process").says(dead)
+    equal((process.slices(), process.rows(), process.folders()), ([], [], []), "begun")
+
+
 def test_a_command_in_a_container_needs_an_image_in_containers(podman):
     podman.node()
     podman.file("version: 1\nname: lab\nmodels:\n  a:\n    engine: command\n    slice: 1g.10gb\n    args: [x]\n")
