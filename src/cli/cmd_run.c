@@ -19,7 +19,7 @@ static const struct tr_opt opts[] = {
 	{ "image", 0, TR_OPT_STRING, offsetof(struct opts, image), "IMAGE",
 		"run it in a container of this image", 0 },
 	{ "volume", 'v', TR_OPT_LIST, offsetof(struct opts, volumes), "DIR:DIR",
-		"with --image: a folder of ours, and where it is seen; :ro", 0 },
+		"with --image: a folder, and where it is seen; :ro", 0 },
 	{ "env", 'e', TR_OPT_LIST, offsetof(struct opts, env), "NAME=VALUE",
 		"a variable; NAME alone: as it is here", 0 },
 	{ "env-file", 0, TR_OPT_STRING, offsetof(struct opts, env_file), "FILE",

@@ -105,7 +105,7 @@ struct run {
 	const struct tr_job *job;
 	const struct tr_change *change;
 	const struct tr_runtime *runtime;
-	char stack[32], model[MAX_MODEL + 1], server[160];
+	char stack[32], model[MAX_MODEL + 1], server[160], env_file[PATH_MAX];
 	int job_lock, node_lock;
 	struct tr_spec spec;
 };
@@ -170,7 +170,7 @@ static int fill_spec(struct run *run, struct tr_err *err)
 		tr_strv_add(&s->argv, run->job->argv[i]);
 	if (tr_strv_ok(&s->argv, err) < 0)
 		return -(int)err->code;
-	return tr_job__asks(run->job, run->runtime, s, err);
+	return tr_job__asks(run->job, run->runtime, run->env_file, s, err);
 }
 
 /* The loader's path of ours stays behind the node's library. */

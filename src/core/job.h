@@ -10,6 +10,8 @@
 
 #include "core/scene.h"
 
+#include <limits.h>
+
 struct tr_server_spec;
 
 /* True for the stack of a job. */
@@ -23,6 +25,7 @@ bool tr_job_is_alive(const char *stack);
 int tr_job_sweep(struct tr_node *node, const struct tr_scene *scene, const struct tr_change *change,
 	bool *ret_changed, struct tr_err *err);
 
-/* Puts a job's variables and folders into its spec; INVALID, or NOT_FOUND for a folder. */
+/* Puts a job's variables and folders into its spec; INVALID, or NOT_FOUND for a folder or file.
+ * env_file is room that the spec points into. */
 int tr_job__asks(const struct tr_job *job, const struct tr_runtime *runtime,
-	struct tr_server_spec *spec, struct tr_err *err);
+	char env_file[PATH_MAX], struct tr_server_spec *spec, struct tr_err *err);

@@ -9,6 +9,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -79,8 +80,22 @@ static int add_env(const struct tr_job *job, const struct tr_runtime *runtime,
 		if (value)
 			put(&spec->env, entry, len, value);
 	}
-	spec->env_file = job->env_file;
 	return tr_strv_ok(&spec->env, err);
+}
+
+/* By its full path: podman and docker are run elsewhere. */
+static int add_env_file(
+	const char *file, char path[PATH_MAX], struct tr_server_spec *spec, struct tr_err *err)
+{
+	if (!file)
+		return 0;
+	if (!realpath(file, path)) {
+		tr_fail_errno(err, errno, "env file '%.200s'", file);
+		err->code = TR_E_NOT_FOUND;
+		return tr_hint(err, "a file with lines NAME=VALUE");
+	}
+	spec->env_file = path;
+	return 0;
 }
 
 /* --- Folders --- */
@@ -117,7 +132,7 @@ static int add_volume(const char *volume, struct tr_server_spec *spec, struct tr
 }
 
 int tr_job__asks(const struct tr_job *job, const struct tr_runtime *runtime,
-	struct tr_server_spec *spec, struct tr_err *err)
+	char env_file[PATH_MAX], struct tr_server_spec *spec, struct tr_err *err)
 {
 	if (job->n_volumes && !runtime->is_container) {
 		tr_fail(err, TR_E_INVALID,
@@ -129,5 +144,7 @@ int tr_job__asks(const struct tr_job *job, const struct tr_runtime *runtime,
 	for (size_t i = 0; i < job->n_volumes; i++)
 		if (add_volume(job->volumes[i], spec, err) < 0)
 			return -(int)err->code;
+	if (add_env_file(job->env_file, env_file, spec, err) < 0)
+		return -(int)err->code;
 	return add_env(job, runtime, spec, err);
 }

@@ -49,6 +49,13 @@ bool tr_run__proc_is_alive(pid_t pid)
 }
 
 /* The path of the line whose controllers name "memory"; else that of version 2 ("0::"). */
+/* The kernel moves what has ended to the root, before it is waited for: that is nobody's group, and
+ * who is bound to it would never be gone. */
+static char *own_group(const char *path)
+{
+	return path && strcmp(path, "/") != 0 ? strdup(path) : NULL;
+}
+
 char *tr_run__proc_cgroup(pid_t pid)
 {
 	TR_AUTO_FREE char *text = read_proc(pid, "cgroup", NULL);
@@ -64,11 +71,11 @@ char *tr_run__proc_cgroup(pid_t pid)
 		for (char *next = NULL, *name = strtok_r(names + 1, ",", &next); name;
 			name = strtok_r(NULL, ",", &next))
 			if (strcmp(name, "memory") == 0)
-				return strdup(path);
+				return own_group(path);
 		if (strcmp(line, "0:") == 0)
 			found = path;
 	}
-	return found ? strdup(found) : NULL;
+	return own_group(found);
 }
 
 typedef bool match_fn(pid_t pid, const void *arg);

@@ -66,7 +66,8 @@ int tr_run__env_parse(const char *path, const char *text, struct tr_strv *ret, s
 uint64_t tr_run__proc_start(pid_t pid);
 /* False when there is no such process, or only what its parent has not asked about yet. */
 bool tr_run__proc_is_alive(pid_t pid);
-/* Its path in the memory hierarchy, as /proc/PID/cgroup says; NULL when unknown. The caller's. */
+/* Its path in the memory hierarchy, as /proc/PID/cgroup says; NULL when unknown, and for one that
+ * is in none but the root. The caller's. */
 char *tr_run__proc_cgroup(pid_t pid);
 /* Kills (SIGKILL) every process whose environment holds TR_RUN_MARK=dir; how many there were. */
 int tr_run__proc_kill_marked(const char *dir);

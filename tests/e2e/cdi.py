@@ -57,9 +57,15 @@ def kept_where_podman_looks(s):
                 os.rmdir(CDI_DIR)
 
 
-def names_in(path):
+def devices_in(path):
+    """{name: what it gives}"""
     with open(path, encoding="utf-8") as f:
-        return [d["name"] for d in json.load(f)["devices"]]
+        return {d["name"]: d["containerEdits"] for d in json.load(f)["devices"]}
+
+
+def names_in(path):
+    """The UUIDs among the names."""
+    return [name for name in devices_in(path) if "-" in name]
 
 
 def test_a_name_gives_a_container_its_slice_alone(process):
@@ -119,6 +125,31 @@ def test_the_kept_file_follows_every_change(process):
     equal(names_in(path), uuids[1:], "after down")
     process.ok("virtual", "reset", process.name)
     equal(names_in(path), [], "after a reset")
+
+
+def test_numbers_and_all_name_the_same_things(process):
+    """What docker 29 makes of --gpus: `device=0:1` is nvidia.com/gpu=0:1, `all` is all."""
+    process.node(stand.CARD, stand.CARD)
+    process.ok("mig", "on", "-i", "1")
+    process.ok("create", "1g.10gb", "2g.20gb")
+    process.ok("cdi", "generate", "--output", "spec.json")
+    found = devices_in(process.work + "/spec.json")
+    cards = [g["uuid"] for g in process.json("gpus")["gpus"]]
+    numbers = [n for n in found if "-" not in n]
+    equal(numbers, ["0", "1:0", "1:1", "all"])
+    equal(found["0"], found[cards[0]], "a card")
+    check(cards[1] not in found and "1" not in found, "a card in MIG mode is its slices")
+    # In the order in which the driver counts them.
+    listed = process.tranche("smi", "-L").out
+    for i, line in enumerate(l for l in listed.splitlines() if l.startswith("  MIG")):
+        equal(found["1:%d" % i], found[line.split("UUID: ")[1].rstrip(")")], line)
+    views = {os.path.basename(m["containerPath"]) for m in found["all"]["mounts"] if "/view/" in m["containerPath"]}
+    equal(views, {cards[0]} | {s["uuid"] for s in process.slices()}, "all")
+    targets = [m["containerPath"] for m in found["all"]["mounts"]]
+    equal(len(targets), len(set(targets)), "mounted once")
+    nodes = [d["path"] for d in found["all"]["deviceNodes"]]
+    equal(len(nodes), len(set(nodes)), "device nodes, once each")
+    check({"/dev/nvidia0", "/dev/nvidia1", "/dev/nvidiactl"} <= set(nodes), nodes)
 
 
 def test_a_stale_or_missing_file_is_said(process):

@@ -259,6 +259,72 @@ def test_tranche_runs_models_by_docker_without_the_hook(process):
         process.assert_no_servers()
 
 
+def test_an_image_that_asks_for_a_newer_driver_is_refused(process):
+    """By the hook, as the vendor's does; by tranche, before anything is cut."""
+    with Dock(process) as dock:
+        dock.s.env["PATH"] = os.environ["PATH"]
+        uuids = dock.cut("1g.10gb")
+        with open(process.dir + "/Dockerfile", "w", encoding="utf-8") as f:
+            f.write("FROM %s\nENV NVIDIA_REQUIRE_CUDA=cuda>=99.0\n" % IMAGE)
+        dock.d.ok("build", "-q", "-t", "newer", "-f", process.dir + "/Dockerfile", process.work)
+        said = dock.refused("--gpus", "device=" + uuids[0], "newer", "once")
+        for words in ("tranche: the container's image: it needs cuda>=99.0, and driver 580.159.04 has CUDA 13.0",
+                      "try: an image for CUDA 13.0 or older"):
+            check(words in said, words, "is not in:", said)
+        # Nothing is held by one that was refused; the vendor's switch turns the question off.
+        out = dock.d.ok("run", "--rm", "--gpus", "device=" + uuids[0], "-e", "NVIDIA_DISABLE_REQUIRE=1", "newer", "once")
+        equal([line.split()[0] for line in seen(out)["mig"]], uuids)
+        r = process.tranche("run", "--runtime", "docker", "--image", "newer", "2g.20gb", "--", "once")
+        r.fails(10, "image 'newer': it needs cuda>=99.0", "try: an image for CUDA 13.0")
+        equal(len(process.slices()), 1, "slices")
+
+
+def test_a_job_runs_on_dockers_daemon(process):
+    with Dock(process) as dock:
+        dock.s.env["PATH"] = os.environ["PATH"]
+        process.env["LAB_HERE"] = "here"
+        os.mkdir(process.work + "/data")
+        how = ("run", "--runtime", "docker", "--image", IMAGE, "--json")
+        r = process.ok(*how, "18G", "--", "once")
+        got, end = seen(r.out), json.loads(r.err.splitlines()[-1])
+        uuid = end["slice"]["uuid"]
+        equal([line.split()[0] for line in got["mig"]], [uuid], "slices that it sees")
+        equal(len([d for d in got["device"] if d.startswith("/dev/nvidia-caps/")]), 2, "capability nodes")
+        equal((end["runtime"], end["status"], end["slice"]["profile"], end["limits_enforced"]),
+              ("docker", 0, "1g.20gb", True), "how it ended")
+        # Its own exit status; variables and folders are its own.
+        shell = process.dir + "/shell"
+        dockerd.make_shell(shell)
+        stand.run("tar", "-C", shell, "-cf", shell + ".tar", ".", check=True)
+        dock.d.ok("import", shell + ".tar", "localhost/shell")
+        script = 'echo $LAB_A,$LAB_HERE,$LAB_FILE; echo wrote >/data/out; echo x 2>/dev/null >/fixed/out || exit 7'
+        process.file("LAB_FILE=of a file\n", "lab.env")
+        r = process.tranche("run", "-q", "--runtime", "docker", "--image", "localhost/shell", "-v", "data:/data", "-v", "data:/fixed:ro",
+                            "-e", "LAB_A=a b", "-e", "LAB_HERE", "--env-file", "lab.env", "1g.10gb", "--", "/bin/sh", "-c", script)
+        equal((r.status, r.out, r.err), (7, "a b,here,of a file\n", ""), r)
+        with open(process.work + "/data/out", encoding="utf-8") as f:
+            equal(f.read(), "wrote\n")
+        # Out of its slice's memory: 152 MiB here.
+        r = process.tranche("run", "-q", "--runtime", "docker", "--image", "localhost/shell", "1g.10gb", "--",
+                            "/bin/sh", "-c", 'a=x; while :; do a=$a$a; done')
+        equal(r.status, 137, r)
+        r.says("the job ran out of memory: its slice 1g.10gb has 9728 MiB")
+        # Killed from outside, its container stays until the next command, and goes then.
+        job = process.start("run", "--runtime", "docker", "--image", IMAGE, "1g.10gb", "--", "--model", "m")
+        job.wait_word("starting")
+        wait_for(lambda: dock.d.ok("ps", "-q"), "its container")
+        job.send(9)
+        job.end()
+        equal(len(process.slices()), 1, "its slice")
+        process.ok("run", "-q", "--runtime", "docker", "--image", "localhost/shell", "1g.10gb", "--", "/bin/sh", "-c", ":")
+        equal((process.slices(), process.rows(), dock.d.ok("ps", "-aq")), ([], [], ""), "what is left")
+        process.tranche("run", "--runtime", "docker", "--image", "localhost/nosuch", "1g.10gb").fails(
+            3, "there is no image 'localhost/nosuch'", "docker build -t localhost/nosuch")
+        process.tranche("run", "--runtime", "docker", "--image", "localhost/shell", "1g.10gb").fails(
+            2, "image 'localhost/shell' names no program to start", "tranche run ... -- PROGRAM")
+        process.assert_no_servers()
+
+
 def test_the_hook_is_not_put_where_it_would_harm(process):
     process.node()
     process.tranche("virtual", "install-hook", "/usr/bin").fails(2, "system's programs", "try: ")

@@ -66,6 +66,20 @@ def make_rootfs(folder, *more_links):
         os.symlink(target, folder + link)
 
 
+def make_shell(folder):
+    """A shell and its libraries, with nothing to start by itself."""
+    for name in ("bin", "lib", "lib64"):
+        os.makedirs(os.path.join(folder, "usr", name))
+        os.symlink("usr/" + name, os.path.join(folder, name))
+    shell = os.path.realpath("/bin/sh")
+    for path in [shell] + libraries(shell):
+        target = folder + os.path.realpath(os.path.dirname(path)) + "/" + os.path.basename(path)
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        shutil.copy(path, target)
+    if not shell.endswith("/sh"):
+        os.symlink(os.path.basename(shell), folder + "/usr/bin/sh")
+
+
 class Daemon:
     def __init__(self, folder, path=None, env=None):
         self.dir = os.path.join(folder, "docker")

@@ -267,6 +267,11 @@ def check_standin(place, row, got):
     for target in views + ["/usr/lib64/libnvidia-ml.so.1"]:
         check("ro" in mounts[target].split(","), target, mounts[target])
     check("rw" in mounts["/root/.cache/huggingface"].split(","), mounts)
+    nodes = [d for d in got["device"] if "nvidia" in d]
+    caps = [d for d in nodes if d.startswith("/dev/nvidia-caps/")]
+    equal(sorted(set(nodes) - set(caps)), ["/dev/nvidia-uvm", "/dev/nvidia-uvm-tools", "/dev/nvidia0", "/dev/nvidiactl"],
+          "device nodes of the card")
+    equal(len(caps), 2, "its GPU instance's and its compute instance's, and no other's")
     equal(got["cache"], ["ok"])
     equal(got["shm"], [str(1 << 30)], "vLLM's processes talk through shared memory")
     check("hf_secret" not in "".join(place.processes().values()), "a secret in an argument list")

@@ -302,6 +302,23 @@ static void folders_of_dead_starters_are_swept(void **state)
 	room_assert_gone(&tr_runtime_process, server.name);
 }
 
+/* Under version 1 the kernel has moved it to the root, where it would never be gone. */
+static void who_has_ended_is_in_no_group_that_stays(void **state)
+{
+	TR_AUTO_FREE char *group = NULL;
+	siginfo_t info = { 0 };
+	pid_t pid = fork();
+
+	(void)state;
+	if (pid == 0)
+		_exit(0);
+	assert_true(pid > 0);
+	assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
+	group = tr_run__proc_cgroup(pid);
+	assert_true(!group || strcmp(group, "/") != 0);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -317,6 +334,7 @@ int main(void)
 		cmocka_unit_test(docker_that_cannot_be_used_says_why),
 		cmocka_unit_test(docker_without_its_daemon_holds_nothing_unless_known),
 		cmocka_unit_test(variables_that_podman_looks_at_go_by_file),
+		cmocka_unit_test(who_has_ended_is_in_no_group_that_stays),
 		cmocka_unit_test(folders_of_dead_starters_are_swept),
 	};
 
