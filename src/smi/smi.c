@@ -8,6 +8,7 @@
 #include "smi/mode.h"
 #include "smi/mon.h"
 #include "smi/query.h"
+#include "smi/redraw.h"
 #include "smi/rows.h"
 #include "smi/smi_priv.h"
 #include "smi/table.h"
@@ -83,8 +84,27 @@ static struct timespec later(struct timespec t, long ms)
 	return t;
 }
 
-/* One session for all outputs, each made from fresh answers. A table on a terminal is drawn over
- * the one before. */
+/* The same, but over what the terminal shows. */
+static int print_in_place(struct tr_smi *smi, struct wish *wish)
+{
+	FILE *terminal = smi->out;
+	char *text = NULL;
+	size_t len = 0;
+	int status = 0;
+
+	smi->out = open_memstream(&text, &len);
+	if (smi->out) {
+		status = print(smi, wish);
+		fclose(smi->out);
+	}
+	smi->out = terminal;
+	if (text)
+		tr_smi__redraw(terminal, text);
+	free(text);
+	return status;
+}
+
+/* One session for all outputs, each made from fresh answers. */
 static int print_all(struct tr_smi *smi, struct wish *wish)
 {
 	const struct tr_smi_args *args = wish->args;
@@ -94,9 +114,7 @@ static int print_all(struct tr_smi *smi, struct wish *wish)
 
 	clock_gettime(CLOCK_MONOTONIC, &next);
 	for (;;) {
-		if (in_place)
-			fputs("\033[H\033[J", smi->out);
-		status = print(smi, wish);
+		status = in_place ? print_in_place(smi, wish) : print(smi, wish);
 		if (status || !args->loop_ms || fflush(smi->out) != 0)
 			return status;
 		next = later(next, args->loop_ms);
