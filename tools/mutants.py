@@ -158,6 +158,6 @@ def run(build, only=()):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 2:
+    if len(sys.argv) < 2 or sys.argv[1].startswith("-"):
         sys.exit(__doc__)
     sys.exit(run_tests.report(run(sys.argv[1], sys.argv[2:])))
