@@ -228,7 +228,7 @@ int tr_smi__topo(const char *node, struct tr_smi *smi, const char *const *words)
 			has_links = false;
 		} else if (strncmp(*words, "-i", 2) == 0 || strncmp(*words, "--id", 4) == 0) {
 			fputs("The -i command line argument must be used in conjunction with -n "
-			      "or -p.\n",
+			      "or -p.\n\n",
 				smi->out);
 			return 255;
 		} else if (!is_matrix) {

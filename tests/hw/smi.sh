@@ -175,5 +175,25 @@ lines=$((2 * cards + 1)) same_loop --query-gpu=index,name,memory.total --format=
 lines=$((2 * cards + 1)) same_loop --query-gpu=index,name,memory.total --format=csv -lms 500
 lines=$((2 * cards)) same_loop --query-gpu=index,name,memory.used --format=csv,noheader --loop=1
 lines=$((4 * cards)) same_loop --query-gpu=index,name,memory.used --format=csv,noheader --loop-ms=500
+# Whatever name the vendor's help says, ours knows.
+known()
+{
+	local list=$1 name
+
+	for name in $(nvidia-smi "--help-$list" | grep -oE '^"[a-z_][^" ]+"( or "[^" ]+")*' | grep -oE '[^" ]+' |
+		grep -vx or); do
+		n=$((n + 1))
+		"$ours" "--help-$list" | grep -qxF "$name" && continue
+		echo "### --help-$list: '$name' is not known"
+		bad=$((bad + 1))
+	done
+}
+
+for of in gpu compute-apps remapped-rows retired-pages supported-clocks accounted-apps; do
+	known query-$of
+done
+for section in $(nvidia-smi -h | grep -oE '\b[A-Z][A-Z_]{2,}\b' | sort -u); do
+	nvidia-smi -q -d "$section" >/dev/null 2>&1 && same -q -d "$section"
+done
 echo "$n outputs, $bad differences"
 [ $bad -eq 0 ]
