@@ -434,18 +434,16 @@ nvmlReturn_t tr_drv_may_change(void)
 	return !drv.is_guest && owns(drv.dir) ? NVML_SUCCESS : NVML_ERROR_NO_PERMISSION;
 }
 
-/* What a step takes on hardware, so that a layout of three to seven slices takes what was measured:
- * 57-138 ms to create, 124-179 ms to destroy. */
 static const struct {
 	enum tr_sim_fn fn;
 	uint32_t ms;
 } slow_calls[] = {
-	{ TR_FN_nvmlDeviceCreateGpuInstance, 15 },
-	{ TR_FN_nvmlDeviceCreateGpuInstanceWithPlacement, 15 },
-	{ TR_FN_nvmlGpuInstanceCreateComputeInstance, 4 },
-	{ TR_FN_nvmlGpuInstanceCreateComputeInstanceWithPlacement, 4 },
-	{ TR_FN_nvmlGpuInstanceDestroy, 21 },
-	{ TR_FN_nvmlComputeInstanceDestroy, 4 },
+	{ TR_FN_nvmlDeviceCreateGpuInstance, TR_MS_GI_CREATE },
+	{ TR_FN_nvmlDeviceCreateGpuInstanceWithPlacement, TR_MS_GI_CREATE },
+	{ TR_FN_nvmlGpuInstanceCreateComputeInstance, TR_MS_CI_CREATE },
+	{ TR_FN_nvmlGpuInstanceCreateComputeInstanceWithPlacement, TR_MS_CI_CREATE },
+	{ TR_FN_nvmlGpuInstanceDestroy, TR_MS_GI_DESTROY },
+	{ TR_FN_nvmlComputeInstanceDestroy, TR_MS_CI_DESTROY },
 };
 
 static void be_slow(void)

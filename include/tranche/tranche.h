@@ -444,7 +444,10 @@ struct tr_layout_plan {
 	char label[128];
 	uint32_t n_freed, n_cut, n_mig; /* n_mig: cards whose MIG mode changes */
 	uint32_t n_evicted;		/* busy ones among the freed */
-	double seconds;			/* about, on hardware */
+	/* About: slices as on hardware, modes and servers as they last took on this node; without
+	 * those that were never timed there, which are counted. */
+	double seconds;
+	uint32_t n_untimed_mig, n_untimed_evicted;
 	size_t n_cards;
 	struct tr_layout_card *cards;
 };

@@ -159,6 +159,20 @@ static void print_card(const struct tr_layout_card *card, struct tr_term term)
 	print_stranded(card);
 }
 
+static void print_untimed(const struct tr_layout_plan *plan)
+{
+	const char *and = plan->n_untimed_mig && plan->n_untimed_evicted ? ", " : "";
+
+	if (!plan->n_untimed_mig && !plan->n_untimed_evicted)
+		return;
+	fputs("   and what was never timed here: ", stdout);
+	if (plan->n_untimed_mig)
+		printf("MIG mode of %u", plan->n_untimed_mig);
+	if (plan->n_untimed_evicted)
+		printf("%s%u evicted", and, plan->n_untimed_evicted);
+	putchar('\n');
+}
+
 int tr_show_layout_plan(
 	const struct tr_node *node, const struct tr_layout_plan *plan, struct tr_err *err)
 {
@@ -177,7 +191,8 @@ int tr_show_layout_plan(
 		printf(", MIG mode of %u", plan->n_mig);
 	if (plan->n_evicted)
 		printf(", %u evicted", plan->n_evicted);
-	printf("; about %.1f s on hardware\n", plan->seconds);
+	printf("; about %.1f s\n", plan->seconds);
+	print_untimed(plan);
 	return 0;
 }
 
@@ -244,6 +259,8 @@ int tr_show_layout_plan_json(
 	tr_js_number(&js, js.top, "evicted", plan->n_evicted);
 	tr_js_number(&js, js.top, "modes_changed", plan->n_mig);
 	tr_js_real(&js, js.top, "seconds", plan->seconds);
+	tr_js_number(&js, js.top, "modes_untimed", plan->n_untimed_mig);
+	tr_js_number(&js, js.top, "evicted_untimed", plan->n_untimed_evicted);
 	cards = tr_js_list(&js, js.top, "gpus");
 	for (size_t i = 0; i < plan->n_cards; i++)
 		put_card_json(&js, tr_js_item(&js, cards), &plan->cards[i]);

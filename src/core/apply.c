@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "core/cut.h"
 #include "core/tell.h"
+#include "core/took.h"
 #include "sim/state/state.h"
 
 #include <signal.h>
@@ -232,12 +233,18 @@ static const struct tr_server *server_of(const struct tr_stack_run *run, const s
 	return NULL;
 }
 
-static bool was_begun(const struct tr_stack_run *run, const struct tr_want *want)
+/* When this run started a server; NULL when it did not. */
+static const struct tr_begun *begun_of(const struct tr_stack_run *run, const struct tr_want *want)
 {
 	for (size_t i = 0; i < run->n_begun; i++)
 		if (run->begun[i].kind == TR_STEP_START && run->begun[i].want == want)
-			return true;
-	return false;
+			return &run->begun[i];
+	return NULL;
+}
+
+static bool was_begun(const struct tr_stack_run *run, const struct tr_want *want)
+{
+	return begun_of(run, want) != NULL;
 }
 
 /* A server that this run started and that has ended is a failure, not one to start again; with
@@ -291,13 +298,17 @@ static void probe(struct tr_stack_run *run, struct waiting *w)
 	for (size_t i = 0; i < run->wants.n; i++) {
 		const struct tr_want *want = &run->wants.v[i];
 		const struct tr_server *server = server_of(run, want);
+		const struct tr_begun *begun = begun_of(run, want);
 
 		if (w->ready[i] || !server || !server->port ||
 			tr_probe_ready(server->port, want->model->engine->ready_path) != 1)
 			continue;
 		w->ready[i] = true;
 		w->n_ready++;
-		if (!was_begun(run, want) && w->is_first)
+		if (begun)
+			tr_took_note_server(run->node, TR_TOOK_START, run->stack_name,
+				want->model->name, tr_now_ms(&tr_clock_real) - begun->at_ms);
+		else if (w->is_first)
 			continue;
 		tr_tell(run->change, TR_STEP_READY, want->who, NULL, "http://127.0.0.1:%u",
 			server->port);

@@ -4,15 +4,11 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "core/took.h"
+#include "facts/facts.h"
 
 #include <stdio.h>
 #include <string.h>
-
-/* About what a card takes, for the plan's estimate. Measured for layouts of three to seven slices:
- * 57 to 138 ms to create them, 124 to 179 ms to destroy them, as the virtual driver's `slow` has
- * it, too. A change of mode resets the card on Ampere, which takes seconds. */
-static const double free_seconds = 0.025, cut_seconds = 0.02, reset_seconds = 5.0,
-		    mode_seconds = 1.0;
 
 /* --- The plan in the public form --- */
 
@@ -101,22 +97,61 @@ static void put_card(struct tr_card_plan *from, struct tr_layout_card *to)
 	to->stranded_compute_after = lost.compute_slices;
 }
 
-static void count(const struct tr_node_plan *plan, struct tr_layout_plan *ret)
-{
-	for (size_t i = 0; i < plan->n; i++) {
-		const struct tr_card_plan *card = &plan->v[i];
-		const struct tr_gpu_product *product = card->wish->card->product;
+/* --- How long it should take --- */
 
-		ret->n_freed += card->recut.n_freed;
-		ret->n_cut += card->recut.n_cut;
-		ret->n_evicted += card->recut.n_harmed;
-		ret->n_mig += card->changes_mode;
-		if (card->changes_mode)
-			ret->seconds += product && product->model->mig_mode_needs_reset
-						? reset_seconds
-						: mode_seconds;
+/* A server that leaves is stopped, and started again where its slice moves to. Starts overlap: the
+ * longest counts. False when it was never timed here, or is no server of ours. */
+static bool time_eviction(const struct tr_node *node, const struct tr_row *row, bool moves,
+	int64_t *stop_ms, int64_t *start_ms)
+{
+	int64_t stop = 0, start = 0;
+
+	if (!row || !*row->stack ||
+		!tr_took_server(node, TR_TOOK_STOP, row->stack, row->model, &stop) ||
+		(moves && !tr_took_server(node, TR_TOOK_START, row->stack, row->model, &start)))
+		return false;
+	*stop_ms += stop;
+	if (start > *start_ms)
+		*start_ms = start;
+	return true;
+}
+
+static void count_card(const struct tr_node *node, const struct tr_scene *scene,
+	const struct tr_card_plan *from, int64_t *start_ms, struct tr_layout_plan *ret)
+{
+	const struct tr_card *card = from->wish->card;
+	int64_t ms = 0;
+
+	ret->n_freed += from->recut.n_freed;
+	ret->n_cut += from->recut.n_cut;
+	ret->n_evicted += from->recut.n_harmed;
+	ret->n_mig += from->changes_mode;
+	if (from->changes_mode && !tr_took(node, TR_TOOK_MODE, card->uuid, &ms))
+		ret->n_untimed_mig++;
+	for (size_t s = 0; s < from->recut.n; s++) {
+		const struct tr_recut_step *step = &from->recut.v[s];
+		const struct tr_card_slice *slice;
+
+		if (step->kind != TR_RECUT_FREE || !step->held->is_busy)
+			continue;
+		slice = tr_card_slice_at(card, step->start);
+		if (!time_eviction(node, slice ? tr_scene_row(scene, card, slice) : NULL,
+			    step->moves >= 0, &ms, start_ms))
+			ret->n_untimed_evicted++;
 	}
-	ret->seconds += ret->n_freed * free_seconds + ret->n_cut * cut_seconds;
+	ms += (int64_t)from->recut.n_freed * (TR_MS_CI_DESTROY + TR_MS_GI_DESTROY) +
+	      (int64_t)from->recut.n_cut * (TR_MS_GI_CREATE + TR_MS_CI_CREATE);
+	ret->seconds += (double)ms / 1e3;
+}
+
+static void count(const struct tr_node *node, const struct tr_scene *scene,
+	const struct tr_node_plan *plan, struct tr_layout_plan *ret)
+{
+	int64_t start_ms = 0;
+
+	for (size_t i = 0; i < plan->n; i++)
+		count_card(node, scene, &plan->v[i], &start_ms, ret);
+	ret->seconds += (double)start_ms / 1e3;
 }
 
 /* What an ask comes to on this node; all of it borrows from the one before. */
@@ -160,7 +195,7 @@ int tr_layout_plan(struct tr_node *node, const struct tr_layout_ask *ask,
 	if (!out || !out->cards)
 		return tr_fail(err, TR_E_NO_MEMORY, "plan the layout: out of memory");
 	snprintf(out->label, sizeof(out->label), "%s", TR_SHOWN(looked.label->name));
-	count(&plan, out);
+	count(node, &looked.scene, &plan, out);
 	for (size_t i = 0; i < plan.n; i++)
 		if (plan.v[i].wish->card->has_mig_mode)
 			put_card(&plan.v[i], &out->cards[out->n_cards++]);

@@ -8,6 +8,7 @@
 #include "core/cut.h"
 #include "core/journal.h"
 #include "core/tell.h"
+#include "core/took.h"
 #include "sim/state/state.h"
 
 #include <stdio.h>
@@ -128,7 +129,9 @@ int tr_mig_change(const struct tr_node *node, const struct tr_scene *scene,
 	const struct tr_card *card, bool on, struct tr_err *err)
 {
 	nvmlReturn_t activation = NVML_SUCCESS;
+	int64_t began_ms = tr_now_ms(&tr_clock_real);
 	char why[256];
+	int r;
 
 	if (!tr_card_can_slice(card, why))
 		return tr_fail(err, TR_E_UNSUPPORTED, "GPU %u: %s", card->idx, why);
@@ -145,7 +148,10 @@ int tr_mig_change(const struct tr_node *node, const struct tr_scene *scene,
 	}
 	if (node->is_virtual)
 		tr_cdi_refresh(node->name);
-	return check_activation(node, card, on, activation, err);
+	r = check_activation(node, card, on, activation, err);
+	if (r == 0)
+		tr_took_note(node, TR_TOOK_MODE, card->uuid, tr_now_ms(&tr_clock_real) - began_ms);
+	return r;
 }
 
 void tr_mig_text(const struct tr_card *card, bool on, struct tr_buf *ret)

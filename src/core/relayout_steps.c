@@ -7,6 +7,7 @@
 #include "core/cut.h"
 #include "core/mig.h"
 #include "core/tell.h"
+#include "core/took.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -186,6 +187,7 @@ static int evict(struct tr_relayout *run, const struct tr_card *card,
 	const struct tr_server *server = tr_scene_server_on(&run->scene, slice->uuid);
 	TR_AUTO(tr_holders_freep) struct tr_holder *holders = NULL;
 	TR_AUTO_BUF users = { 0 };
+	int64_t began_ms;
 	size_t n = 0;
 
 	if (tr_is_dry(run->change)) {
@@ -198,8 +200,11 @@ static int evict(struct tr_relayout *run, const struct tr_card *card,
 	if (server) {
 		tr_tell(run->change, TR_STEP_STOP, NULL, NULL, "%s, which has to leave %s",
 			server->name, slice->profile);
+		began_ms = tr_now_ms(&tr_clock_real);
 		if (server->runtime->stop(server->name, grace_ms(run), NULL, err) < 0)
 			return tr_wrap(err, "stop '%s'", server->name);
+		tr_took_note_server(run->node, TR_TOOK_STOP, server->stack, server->model,
+			tr_now_ms(&tr_clock_real) - began_ms);
 	}
 	if (!slice->has_device)
 		return 0;

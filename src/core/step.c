@@ -78,9 +78,10 @@ static int begin(struct tr_stack_run *run, const struct tr_action *action, struc
 		run->cap_begun = cap;
 	}
 	begun = &run->begun[run->n_begun++];
-	*begun = (struct tr_begun){
-		.kind = action->kind, .want = action->want, .start = action->start
-	};
+	*begun = (struct tr_begun){ .kind = action->kind,
+		.want = action->want,
+		.start = action->start,
+		.at_ms = tr_now_ms(&tr_clock_real) };
 	snprintf(begun->gpu_uuid, sizeof(begun->gpu_uuid), "%s", card_of(run, action)->uuid);
 	return 0;
 }

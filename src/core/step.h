@@ -13,6 +13,7 @@ struct tr_begun {
 	const struct tr_want *want;
 	char gpu_uuid[96];
 	uint32_t start;
+	int64_t at_ms; /* on the machine's clock */
 };
 
 struct tr_stack_run {

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { BUSY_MS = 5000, BUSY_TRIES = 100, SCHEMA = 2 };
+enum { BUSY_MS = 5000, BUSY_TRIES = 100, SCHEMA = 3 };
 
 static const char schema_sql[] =
 	"PRAGMA journal_mode = WAL;"
@@ -37,7 +37,11 @@ static const char schema_sql[] =
 	" PRIMARY KEY (node, seq)) WITHOUT ROWID;"
 	"CREATE TABLE IF NOT EXISTS layout ("
 	" node TEXT PRIMARY KEY, label TEXT NOT NULL, text TEXT NOT NULL) WITHOUT ROWID;"
-	"PRAGMA user_version = 2;"
+	/* Version 3: how long things last took (took.h). */
+	"CREATE TABLE IF NOT EXISTS took ("
+	" node TEXT NOT NULL, kind INTEGER NOT NULL, name TEXT NOT NULL, ms INTEGER NOT NULL,"
+	" PRIMARY KEY (node, kind, name)) WITHOUT ROWID;"
+	"PRAGMA user_version = 3;"
 	"COMMIT;";
 
 void tr_store__stmt_finish(sqlite3_stmt **statement)
@@ -376,7 +380,8 @@ int tr_store_node_drop(struct tr_store *store, const char *node, struct tr_err *
 {
 	static const char *const sql[] = { "DELETE FROM slice WHERE node = ?",
 		"DELETE FROM stack WHERE node = ?", "DELETE FROM journal WHERE node = ?",
-		"DELETE FROM journal_step WHERE node = ?", "DELETE FROM layout WHERE node = ?" };
+		"DELETE FROM journal_step WHERE node = ?", "DELETE FROM layout WHERE node = ?",
+		"DELETE FROM took WHERE node = ?" };
 
 	int r = tr_store__for_reading(store, err);
 

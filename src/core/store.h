@@ -67,5 +67,5 @@ int tr_store_stack_drop(
 int tr_store_stacks(
 	struct tr_store *store, const char *node, struct tr_strv *ret, struct tr_err *err);
 
-/* Forgets a node: its rows, stacks, journal and layout. */
+/* Forgets a node: its rows, stacks, journal, layout and times. */
 int tr_store_node_drop(struct tr_store *store, const char *node, struct tr_err *err);

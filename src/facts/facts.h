@@ -14,6 +14,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* What the driver's calls take on hardware: TR_MS_GI_CREATE, ... (data/times.def). */
+enum tr_time {
+#define TR_TIME(name, ms) TR_MS_##name = (ms),
+#include "data/times.def"
+#undef TR_TIME
+};
+
 enum tr_arch { TR_ARCH_AMPERE, TR_ARCH_ADA, TR_ARCH_HOPPER, TR_ARCH_BLACKWELL };
 
 /* Which chip kind a card is: where its short half lies decides the GPU-instance ids. */

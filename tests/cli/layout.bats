@@ -29,11 +29,32 @@ after  |4g.40gb                            |2g.20gb          |1g.10gb |        |
  + 4g.40gb      0:0
  + 1g.10gb      0:6  moved from 0
    stranded: 1 of 8 memory slices and 0 of 7 compute slices (before: 0 and 0)
-'lab': 1 freed, 2 cut; about 0.1 s on hardware" -- plan -f lab.yaml
+'lab': 1 freed, 2 cut; about 0.1 s" -- plan -f lab.yaml
 	[ "$(places)" = "0/1g.10gb:0 0/2g.20gb:4" ]
 	fits layout-plan -- plan -f lab.yaml --json
 	[ "$(value 'd["freed"], d["cut"], d["gpus"][0]["steps"][1]["why"]')" = \
 		"(1, 2, 'moves to 6; its place goes to 4g.40gb at 0')" ]
+}
+
+@test "a plan counts what was timed on this node, and names what never was" {
+	node
+	prints_end()
+	{
+		output=$(tranche plan all-balanced 2>/dev/null | tail -n "$1")
+		[ "$output" = "$2" ] || {
+			echo "$output"
+			false
+		}
+	}
+	prints_end 2 "'all-balanced': 0 freed, 4 cut, MIG mode of 1; about 0.1 s
+   and what was never timed here: MIG mode of 1"
+	fits layout-plan -- plan all-balanced --json
+	[ "$(value 'd["modes_untimed"], d["evicted_untimed"], round(d["seconds"], 3)')" = "(1, 0, 0.076)" ]
+	tranche apply all-enabled 2>/dev/null
+	tranche apply all-disabled 2>/dev/null
+	prints_end 1 "'all-balanced': 0 freed, 4 cut, MIG mode of 1; about 0.1 s"
+	output=$(tranche plan all-balanced --json)
+	[ "$(value 'd["modes_untimed"]')" = 0 ]
 }
 
 @test "shipped labels work by name, on each card as it can" {
@@ -223,6 +244,8 @@ mig-configs:
 	fails 8 "in the way: 1g.10gb at 0:$start1 (stack 'lab', model 'files', pid $pid1 " \
 		"--evict 0:$start1" -- apply -f lab.yaml
 	kill -0 "$pid0" "$pid1"
+	output=$(tranche plan -f lab.yaml --evict "0:$start1")
+	[[ $output == *"1 evicted; about 0.1 s"*"and what was never timed here: 1 evicted" ]]
 	run --separate-stderr tranche apply -f lab.yaml --evict "0:$start1"
 	echo "$stderr"
 	[ "$status" -eq 0 ]
@@ -231,6 +254,9 @@ mig-configs:
 	[ "$(value '[(m["replica"], m["state"], m["slice"]["start"], m["pid"] == int("'"$pid0"'"))
 		for m in sorted(d["models"], key=lambda m: m["replica"])]')" = \
 		"[(0, 'ready', $start0, True), (1, 'ready', 0, False)]" ]
+	# The server was stopped and started: the next plan knows how long that takes.
+	output=$(tranche plan -c lab --evict all -f - --json <<<"{version: 1, layouts: {lab: [{gpus: all, slices: [1g.10gb:1, 1g.10gb:$start0]}]}}")
+	[ "$(value 'd["evicted"], d["evicted_untimed"], d["seconds"] > 0.07')" = "(1, 0, True)" ]
 	! kill -0 "$pid1" 2>/dev/null
 }
 

@@ -9,6 +9,8 @@
 #include "base/err.h"
 #include "base/fs.h"
 #include "core/journal.h"
+#include "core/node.h"
+#include "core/took.h"
 
 #include <sqlite3.h>
 
@@ -283,6 +285,31 @@ static void a_journal_is_there_whole_until_it_is_closed(void **state)
 	assert_string_equal(text, "t");
 }
 
+static void what_was_never_done_has_no_time(void **state)
+{
+	struct tr_node node = { .name = "t" }, other = { .name = "other" };
+	struct tr_err err = { 0 };
+	int64_t ms = 7;
+
+	(void)state;
+	assert_int_equal(tr_store_open(&node.store, &err), 0);
+	other.store = node.store;
+	assert_false(tr_took(&node, TR_TOOK_MODE, "GPU-1", &ms));
+	tr_took_note(&node, TR_TOOK_MODE, "GPU-1", 1200);
+	tr_took_note(&node, TR_TOOK_MODE, "GPU-1", 900);
+	tr_took_note_server(&node, TR_TOOK_STOP, "demo", "chat", 0);
+	assert_true(tr_took(&node, TR_TOOK_MODE, "GPU-1", &ms));
+	assert_int_equal(ms, 900);
+	assert_true(tr_took_server(&node, TR_TOOK_STOP, "demo", "chat", &ms));
+	assert_int_equal(ms, 0);
+	assert_false(tr_took_server(&node, TR_TOOK_START, "demo", "chat", &ms));
+	assert_false(tr_took(&node, TR_TOOK_MODE, "GPU-2", &ms));
+	assert_false(tr_took(&other, TR_TOOK_MODE, "GPU-1", &ms));
+	assert_int_equal(tr_store_node_drop(node.store, "t", &err), 0);
+	assert_false(tr_took(&node, TR_TOOK_MODE, "GPU-1", &ms));
+	tr_store_close(node.store);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -292,6 +319,7 @@ int main(void)
 		cmocka_unit_test(many_may_make_and_write_the_file_at_once),
 		cmocka_unit_test(a_file_of_the_first_format_is_brought_up_to_date),
 		cmocka_unit_test(a_journal_is_there_whole_until_it_is_closed),
+		cmocka_unit_test(what_was_never_done_has_no_time),
 		cmocka_unit_test(a_newer_or_broken_file_is_said_and_left),
 	};
 
