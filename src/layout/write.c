@@ -4,6 +4,25 @@
 
 #include <string.h>
 
+/* One character, which is valid UTF-8; returns its length. */
+static size_t decode(const char *text, uint32_t *ret)
+{
+	const unsigned char *at = (const unsigned char *)text;
+	size_t len = at[0] < 0x80 ? 1 : at[0] < 0xe0 ? 2 : at[0] < 0xf0 ? 3 : 4;
+
+	*ret = len == 1 ? at[0] : at[0] & (0xffu >> (len + 1));
+	for (size_t i = 1; i < len; i++)
+		*ret = *ret << 6 | (at[i] & 0x3f);
+	return len;
+}
+
+/* YAML takes these in a quoted text as they are; all others only escaped. */
+static bool is_printable(uint32_t c)
+{
+	return (c >= 0x20 && c < 0x7f) || (c >= 0xa0 && c != 0x2028 && c != 0x2029 && c != 0xfeff &&
+						  c != 0xfffe && c != 0xffff);
+}
+
 /* A label as a YAML key: in quotes, since it may be anything. */
 static void put_key(const char *text, struct tr_buf *ret)
 {
@@ -15,13 +34,17 @@ static void put_key(const char *text, struct tr_buf *ret)
 		return;
 	}
 	tr_buf_puts(ret, "\"");
-	for (; *text; text++) {
-		if (*text == '"' || *text == '\\')
+	while (*text) {
+		uint32_t c;
+		size_t len = decode(text, &c);
+
+		if (c == '"' || c == '\\')
 			tr_buf_puts(ret, "\\");
-		if ((unsigned char)*text < 0x20 || *text == 0x7f)
-			tr_buf_addf(ret, "\\x%02x", (unsigned)(unsigned char)*text);
+		if (is_printable(c))
+			tr_buf_add(ret, text, len);
 		else
-			tr_buf_add(ret, text, 1);
+			tr_buf_addf(ret, "\\u%04x", (unsigned)c);
+		text += len;
 	}
 	tr_buf_puts(ret, "\"");
 }
