@@ -133,16 +133,30 @@ static int check_start(struct tr_stack_run *run, const struct tr_actions *action
 	return 0;
 }
 
+struct pull {
+	const struct tr_change *change;
+	const char *who;
+};
+
+static void tell_pull(void *arg, const char *image)
+{
+	const struct pull *pull = arg;
+
+	tr_tell(pull->change, TR_STEP_PULL, pull->who, NULL, "%s", image);
+}
+
 static int prepare(struct tr_stack_run *run, const struct tr_want *want, const struct tr_spec *spec,
 	struct tr_err *err)
 {
+	struct pull pull = { run->change, want->who };
+	const struct tr_prepare how = { .stop_flag = run->change ? run->change->stop_flag : NULL,
+		.on_pull = tell_pull,
+		.arg = &pull };
 	struct tr_err inner = { 0 };
 
-	if (run->runtime->needs_pull(&spec->s))
-		tr_tell(run->change, TR_STEP_PULL, want->who, NULL, "%s", spec->s.image);
-	if (tr_is_dry(run->change) ||
-		run->runtime->prepare(
-			&spec->s, run->change ? run->change->stop_flag : NULL, &inner) == 0)
+	if (tr_is_dry(run->change) && run->runtime->needs_pull(&spec->s))
+		tell_pull(&pull, spec->s.image);
+	if (tr_is_dry(run->change) || run->runtime->prepare(&spec->s, &how, &inner) == 0)
 		return 0;
 	tr_stack_fail(want->stack,
 		want->model->at_image.line ? want->model->at_image : want->model->at, err,
@@ -392,7 +406,7 @@ static int take_steps(
 		if (tr_stack_step(run, &actions.v[i], err) < 0)
 			return -(int)err->code;
 	}
-	return 0;
+	return tr_stack_end_stops(run, err);
 }
 
 int tr_stack_apply(struct tr_stack_run *run, struct tr_err *err)

@@ -277,15 +277,24 @@ static int take_job_lock(struct run *run, struct tr_err *err)
 	return tr_lock_file(path, /* wait= */ true, &run->job_lock, err);
 }
 
+static void tell_pull(void *arg, const char *image)
+{
+	const struct run *run = arg;
+
+	tr_tell(run->change, TR_STEP_PULL, run->model, NULL, "%s", image);
+}
+
 static int prepare(struct run *run, struct tr_err *err)
 {
-	const struct tr_change *change = run->change;
+	const struct tr_prepare how = { .stop_flag = run->change ? run->change->stop_flag : NULL,
+		.on_pull = tell_pull,
+		.arg = run };
 
-	if (run->runtime->is_container && run->runtime->needs_pull(&run->spec.s))
-		tr_tell(change, TR_STEP_PULL, run->model, NULL, "%s", run->job->image);
-	if (tr_is_dry(change))
-		return 0;
-	return run->runtime->prepare(&run->spec.s, change ? change->stop_flag : NULL, err);
+	if (!tr_is_dry(run->change))
+		return run->runtime->prepare(&run->spec.s, &how, err);
+	if (run->runtime->needs_pull(&run->spec.s))
+		tell_pull(run, run->spec.s.image);
+	return 0;
 }
 
 /* A dry run knows no UUID yet. */

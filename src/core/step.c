@@ -50,6 +50,7 @@ int tr_stack_run_init(struct tr_stack_run *run, struct tr_node *node,
 
 void tr_stack_run_done(struct tr_stack_run *run)
 {
+	tr_stops_done(&run->stops);
 	tr_scene_done(&run->scene);
 	tr_cards_done(&run->cards);
 	tr_wants_done(&run->wants);
@@ -93,20 +94,33 @@ static int64_t grace_ms(const struct tr_stack_run *run)
 	return run->change && run->change->grace_ms > 0 ? run->change->grace_ms : GRACE_MS;
 }
 
-static int stop_server(
+/* Adds a server to those that are to be stopped. */
+static int put_stop(
 	struct tr_stack_run *run, const struct tr_server *server, bool keep_log, struct tr_err *err)
 {
-	char log[PATH_MAX], dir[PATH_MAX];
+	struct tr_stop stop = { .runtime = server->runtime };
+	char dir[PATH_MAX];
 
+	snprintf(stop.name, sizeof(stop.name), "%s", server->name);
+	snprintf(stop.who, sizeof(stop.who), "%s-%u", server->model, server->replica);
+	if (server->state == TR_SERVER_RUNNING) {
+		snprintf(stop.stack, sizeof(stop.stack), "%s", server->stack);
+		snprintf(stop.model, sizeof(stop.model), "%s", server->model);
+	}
 	if (!keep_log)
-		return server->runtime->stop(server->name, grace_ms(run), NULL, err);
-	if (tr_log_path(run->node->name, server->stack, server->model, server->replica, log, err) <
-		0)
+		return tr_stops_add(&run->stops, &stop, err);
+	if (tr_log_path(run->node->name, server->stack, server->model, server->replica, stop.log,
+		    err) < 0)
 		return -(int)err->code;
-	snprintf(dir, sizeof(dir), "%.*s", (int)(strrchr(log, '/') - log), log);
+	snprintf(dir, sizeof(dir), "%.*s", (int)(strrchr(stop.log, '/') - stop.log), stop.log);
 	if (tr_mkdir_p(dir, 0700, err) < 0)
 		return -(int)err->code;
-	return server->runtime->stop(server->name, grace_ms(run), log, err);
+	return tr_stops_add(&run->stops, &stop, err);
+}
+
+int tr_stack_end_stops(struct tr_stack_run *run, struct tr_err *err)
+{
+	return tr_stops_run(&run->stops, run->node, grace_ms(run), err);
 }
 
 static int step_stop(struct tr_stack_run *run, const struct tr_action *action, struct tr_err *err)
@@ -122,9 +136,7 @@ static int step_stop(struct tr_stack_run *run, const struct tr_action *action, s
 	if (tr_is_dry(run->change))
 		return 0;
 	run->stopped_any = run->stopped_any || server->state == TR_SERVER_RUNNING;
-	if (stop_server(run, server, server->state == TR_SERVER_EXITED, err) < 0)
-		return tr_wrap(err, "stop %s", who);
-	return 0;
+	return put_stop(run, server, server->state == TR_SERVER_EXITED, err);
 }
 
 /* Ports of this stack's file and of every server on the machine: not to be picked. */
@@ -308,6 +320,9 @@ int tr_stack_step(struct tr_stack_run *run, const struct tr_action *action, stru
 {
 	if (!tr_is_dry(run->change) && tr_is_stopped(run->change))
 		return tr_fail(err, TR_E_INTERRUPTED, "interrupted");
+	if (action->kind != TR_STEP_KEPT && action->kind != TR_STEP_STOP &&
+		action->kind != TR_STEP_CLEAN && tr_stack_end_stops(run, err) < 0)
+		return -(int)err->code;
 	switch (action->kind) {
 	case TR_STEP_KEPT:
 		if (run->tells_kept)
@@ -336,14 +351,30 @@ int tr_stack_step(struct tr_stack_run *run, const struct tr_action *action, stru
 static int undo_start(struct tr_stack_run *run, const struct tr_begun *begun, struct tr_err *err)
 {
 	const struct tr_want *want = begun->want;
-	struct tr_server server = { .name = (char *)(uintptr_t)want->server,
+	const struct tr_server server = { .name = (char *)(uintptr_t)want->server,
 		.stack = want->stack->name,
 		.model = want->model->name,
 		.replica = want->replica,
 		.runtime = run->runtime };
 
 	tr_tell(run->change, TR_STEP_STOP, want->who, NULL, "taken back");
-	return stop_server(run, &server, /* keep_log= */ true, err);
+	return put_stop(run, &server, /* keep_log= */ true, err);
+}
+
+/* All that were started go beside each other. */
+static void undo_starts(struct tr_stack_run *run)
+{
+	struct tr_err why = { 0 };
+
+	/* What an interrupted run meant to stop and did not runs on. */
+	run->stops.n = 0;
+	for (; run->n_begun > 0 && run->begun[run->n_begun - 1].kind == TR_STEP_START;
+		run->n_begun--)
+		if (undo_start(run, &run->begun[run->n_begun - 1], &why) < 0)
+			tr_tell(run->change, TR_STEP_NOTE, NULL, NULL, "not taken back: %s",
+				why.msg);
+	if (tr_stack_end_stops(run, &why) < 0)
+		tr_tell(run->change, TR_STEP_NOTE, NULL, NULL, "not taken back: %s", why.msg);
 }
 
 static int undo_one(struct tr_stack_run *run, const struct tr_begun *begun,
@@ -351,8 +382,6 @@ static int undo_one(struct tr_stack_run *run, const struct tr_begun *begun,
 {
 	const struct tr_card *card = tr_card_by_uuid(&now->cards, begun->gpu_uuid);
 
-	if (begun->kind == TR_STEP_START)
-		return undo_start(run, begun, err);
 	if (!card)
 		return 0;
 	if (begun->kind == TR_STEP_CUT) {
@@ -369,7 +398,7 @@ static int undo_one(struct tr_stack_run *run, const struct tr_begun *begun,
 
 void tr_stack_undo(struct tr_stack_run *run)
 {
-	while (run->n_begun > 0) {
+	for (undo_starts(run); run->n_begun > 0; undo_starts(run)) {
 		const struct tr_begun *begun = &run->begun[--run->n_begun];
 		TR_AUTO(tr_scene_done) struct tr_scene now = { 0 };
 		struct tr_err why = { 0 };

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "core/diff.h"
+#include "core/stops.h"
 
 /* Something this run did that an undo takes back. */
 struct tr_begun {
@@ -28,6 +29,7 @@ struct tr_stack_run {
 	struct tr_cards cards; /* read again after a cut; n 0: stale */
 	bool tells_kept;       /* what runs as it should is worth a line */
 	bool stopped_any;      /* a server that ran before was stopped */
+	struct tr_stops stops; /* told, and not yet stopped */
 	size_t n_begun, cap_begun;
 	struct tr_begun *begun;
 };
@@ -38,9 +40,11 @@ int tr_stack_run_init(struct tr_stack_run *run, struct tr_node *node,
 	const struct tr_runtime *runtime, struct tr_err *err);
 void tr_stack_run_done(struct tr_stack_run *run);
 
-/* Tells one step and takes it; in a dry run only tells, with the commands. A server that is stopped
- * because it had ended has its log kept (tr_log_path). */
+/* Tells one step and takes it; in a dry run only tells, with the commands. Stops are gathered, and
+ * done beside each other before the next step of another kind, or by tr_stack_end_stops. A server
+ * that is stopped because it had ended has its log kept (tr_log_path). */
 int tr_stack_step(struct tr_stack_run *run, const struct tr_action *action, struct tr_err *err);
+int tr_stack_end_stops(struct tr_stack_run *run, struct tr_err *err);
 
 /* Takes back what the run began, the last first; what cannot be taken back is told. */
 void tr_stack_undo(struct tr_stack_run *run);

@@ -81,7 +81,7 @@ static int check_mounts(const struct tr_server_spec *spec, struct tr_err *err)
 }
 
 /* Here it is, or it comes; what `inspect` says of it. */
-static int get_image(const struct tr_container *c, const char *image, const volatile int *stop_flag,
+static int get_image(const struct tr_container *c, const char *image, const struct tr_prepare *how,
 	struct tr_buf *ret, struct tr_err *err)
 {
 	int r = c->inspect_image(image, ret, err);
@@ -92,14 +92,16 @@ static int get_image(const struct tr_container *c, const char *image, const vola
 		tr_fail(err, TR_E_NOT_FOUND, "there is no image '%s' on this machine", image);
 		return tr_hint(err, "%s build -t %s FOLDER", c->program, image);
 	}
-	if (pull(c, image, stop_flag, err) < 0)
+	if (how && how->on_pull)
+		how->on_pull(how->arg, image);
+	if (pull(c, image, how ? how->stop_flag : NULL, err) < 0)
 		return -(int)err->code;
 	tr_buf_clear(ret);
 	return c->inspect_image(image, ret, err);
 }
 
 int tr_container__prepare(const struct tr_container *c, const struct tr_server_spec *spec,
-	const volatile int *stop_flag, struct tr_err *err)
+	const struct tr_prepare *how, struct tr_err *err)
 {
 	TR_AUTO(tr_image_done) struct tr_image image = { 0 };
 	TR_AUTO_STRV env = { 0 };
@@ -109,7 +111,7 @@ int tr_container__prepare(const struct tr_container *c, const struct tr_server_s
 		return tr_fail(err, TR_E_INVALID, "'%s' names no image", spec->name);
 	if (spec->env_file && tr_run__env_file(spec->env_file, &env, err) < 0)
 		return -(int)err->code;
-	if (check_mounts(spec, err) < 0 || get_image(c, spec->image, stop_flag, &json, err) < 0 ||
+	if (check_mounts(spec, err) < 0 || get_image(c, spec->image, how, &json, err) < 0 ||
 		tr_image_read(tr_buf_str(&json), json.len, &image, err) < 0)
 		return -(int)err->code;
 	return tr_image_check(&image, spec, c->program, err);

@@ -59,7 +59,7 @@ int tr_container__call_until(const struct tr_container *c, const volatile int *s
 /* needs_pull(), prepare() and describe() of struct tr_runtime. */
 bool tr_container__needs_pull(const struct tr_container *c, const struct tr_server_spec *spec);
 int tr_container__prepare(const struct tr_container *c, const struct tr_server_spec *spec,
-	const volatile int *stop_flag, struct tr_err *err);
+	const struct tr_prepare *how, struct tr_err *err);
 int tr_container__describe(const struct tr_container *c, const struct tr_server_spec *spec,
 	struct tr_buf *ret, struct tr_err *err);
 

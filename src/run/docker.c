@@ -172,9 +172,9 @@ static bool needs_pull(const struct tr_server_spec *spec)
 }
 
 static int prepare(
-	const struct tr_server_spec *spec, const volatile int *stop_flag, struct tr_err *err)
+	const struct tr_server_spec *spec, const struct tr_prepare *how, struct tr_err *err)
 {
-	return tr_container__prepare(&tr_docker__container, spec, stop_flag, err);
+	return tr_container__prepare(&tr_docker__container, spec, how, err);
 }
 
 static int stop(const char *name, int64_t grace_ms, const char *keep_log, struct tr_err *err);

@@ -209,9 +209,9 @@ static bool needs_pull(const struct tr_server_spec *spec)
 }
 
 static int prepare(
-	const struct tr_server_spec *spec, const volatile int *stop_flag, struct tr_err *err)
+	const struct tr_server_spec *spec, const struct tr_prepare *how, struct tr_err *err)
 {
-	return tr_container__prepare(&tr_podman__container, spec, stop_flag, err);
+	return tr_container__prepare(&tr_podman__container, spec, how, err);
 }
 
 static int job(const struct tr_server_spec *spec, const struct tr_job_io *io,

@@ -61,12 +61,12 @@ static int find_program(const struct tr_server_spec *spec, char **ret, struct tr
 }
 
 static int prepare(
-	const struct tr_server_spec *spec, const volatile int *stop_flag, struct tr_err *err)
+	const struct tr_server_spec *spec, const struct tr_prepare *how, struct tr_err *err)
 {
 	TR_AUTO_FREE char *program = NULL;
 	TR_AUTO_STRV env = { 0 };
 
-	(void)stop_flag; /* nothing here takes long */
+	(void)how; /* nothing is pulled */
 	if (check(err) < 0 || find_program(spec, &program, err) < 0)
 		return -(int)err->code;
 	return spec->env_file ? tr_run__env_file(spec->env_file, &env, err) : 0;

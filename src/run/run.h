@@ -84,6 +84,14 @@ struct tr_job_exit {
 	bool limits_enforced;
 };
 
+/* How a server is prepared. */
+struct tr_prepare {
+	const volatile int *stop_flag; /* a pull ends when it becomes non-zero: INTERRUPTED; may be
+					  NULL */
+	void (*on_pull)(void *arg, const char *image); /* before a pull; may be NULL */
+	void *arg;
+};
+
 struct tr_runtime {
 	const char *name; /* "podman", "docker", "process" */
 	bool is_container;
@@ -93,14 +101,15 @@ struct tr_runtime {
 	/* 0 when it can be used here; else why not and what to type. */
 	int (*check)(struct tr_err *err);
 
-	/* True when prepare() will have to fetch the image, which may take minutes. */
+	/* True when prepare() would have to fetch the image, which may take minutes: for those who
+	 * only look. */
 	bool (*needs_pull)(const struct tr_server_spec *spec);
 
 	/* Before anything is cut: program there, env_file readable, image there or pulled
 	 * (NOT_FOUND, with the build or pull command as hint; "localhost/" images are never
-	 * pulled), and fit for a slice (UNSUPPORTED, INVALID: run/image.h). A pull ends when
-	 * *stop_flag (may be NULL) becomes non-zero: INTERRUPTED. */
-	int (*prepare)(const struct tr_server_spec *spec, const volatile int *stop_flag,
+	 * pulled), and fit for a slice (UNSUPPORTED, INVALID: run/image.h). `how` NULL: pulled
+	 * without a word, to the end. */
+	int (*prepare)(const struct tr_server_spec *spec, const struct tr_prepare *how,
 		struct tr_err *err);
 
 	/* Starts it and returns once it runs. EXISTS when the name is taken (a start that a killed

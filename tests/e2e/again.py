@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`up` once more: what is as it should be is not touched, and of a changed file only what differs."""
 import os
+import shutil
 
 import stand
 from stand import check, equal, get
@@ -169,6 +170,49 @@ def test_paths_in_the_file_start_from_its_folder(process):
     process.ok("restart", "a")
     after = process.assert_holds("lab/a-0")
     equal(get(after["a-0"]["port"], "env=TOKEN"), "here")
+
+
+def test_servers_are_stopped_beside_each_other(process):
+    """Each ends only once all have been told to: in a row the first would be killed after its grace."""
+    process.node()
+    n = 5
+    words = lambda i: ["together=%d/%d:%s" % (i, n, process.work)]  # noqa: E731
+    process.stack(*[process.model("m%d" % i, words=words(i)) for i in range(n)])
+    ended = lambda: sorted(f for f in os.listdir(process.work) if f.startswith("ended-"))  # noqa: E731
+    process.up()
+    process.ok("down", "lab")
+    equal(ended(), ["ended-%d" % i for i in range(n)])
+    process.assert_empty()
+    # The same when a change stops them, and when what was begun is taken back.
+    for f in os.listdir(process.work):
+        if "-" in f:
+            os.unlink(os.path.join(process.work, f))
+    process.up()
+    process.stack(process.model("bad", words=["exit=3"]))
+    process.up(status=12)
+    equal(ended(), ["ended-%d" % i for i in range(n)])
+
+
+def test_an_image_is_asked_for_once(podman):
+    """One with a hub's name, which would be pulled if it were not here."""
+    local, podman.image = podman.image, "hub.invalid/tranche-e2e:%d" % os.getpid()
+    bin_dir, log = podman.dir + "/asked", podman.dir + "/asked.log"
+    os.mkdir(bin_dir)
+    with open(bin_dir + "/podman", "w", encoding="utf-8") as f:
+        f.write('#!/bin/sh\necho "$*" >>%s\nexec %s "$@"\n' % (log, shutil.which("podman")))
+    os.chmod(bin_dir + "/podman", 0o755)
+    podman.node()
+    podman.env["PATH"] = bin_dir + ":" + podman.env["PATH"]
+    podman.stack(podman.model("a"), podman.model("b"))
+    equal(stand.run("podman", "tag", local, podman.image).returncode, 0)
+    try:
+        podman.up()
+        podman.down("lab")
+    finally:
+        stand.run("podman", "untag", local, podman.image)
+    with open(log, encoding="utf-8") as f:
+        asked = [line for line in f if " image " in " " + line]
+    equal(len(asked), 1, "".join(asked))
 
 
 if __name__ == "__main__":

@@ -4,10 +4,13 @@
  *
  *	server PORT [WORD]...      before it listens, it obeys each word:
  *	say=TEXT  late=MS  eat=MIB  exit=N  signal=N  stubborn (no SIGTERM)
+ *	together=I/N:DIR (told to end, it makes DIR/told-I, waits for all N of them, and makes
+ *DIR/ended-I)
  *
  * Then it answers GET /WORD: the words above, "pid", and "env=NAME" with the value.
  */
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
@@ -24,6 +27,30 @@ static void leave(int signal)
 {
 	(void)signal;
 	_exit(0);
+}
+
+static struct {
+	int self, n;
+	char dir[256];
+} together;
+
+static void path_of(const char *what, int i, char ret[512])
+{
+	snprintf(ret, 512, "%s/%s-%d", together.dir, what, i);
+}
+
+static void leave_together(int signal)
+{
+	char path[512];
+
+	path_of("told", together.self, path);
+	close(open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+	for (int i = 0; i < together.n; i++)
+		for (path_of("told", i, path); access(path, F_OK) < 0;)
+			usleep(5000);
+	path_of("ended", together.self, path);
+	close(open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+	leave(signal);
 }
 
 /* Anonymous memory of its own, every page of it written. */
@@ -69,6 +96,9 @@ static void obey(const char *word, char *ret, size_t size)
 		exit(atoi(text));
 	else if (strncmp(word, "signal", len) == 0)
 		die_of(atoi(text));
+	else if (strncmp(word, "together", len) == 0 &&
+		 sscanf(text, "%d/%d:%255s", &together.self, &together.n, together.dir) == 3)
+		signal(SIGTERM, leave_together);
 	else if (strncmp(word, "stubborn", len) == 0)
 		signal(SIGTERM, SIG_IGN);
 	else if (strncmp(word, "env", len) == 0)
