@@ -158,6 +158,7 @@ int tr_node_open(const char *name, struct tr_node **ret, struct tr_err *err)
 
 	if (!node)
 		return tr_fail(err, TR_E_NO_MEMORY, "open the node: out of memory");
+	node->clock = &tr_clock_real;
 	if (open_node(node, name, err) < 0) {
 		tr_node_close(node);
 		return -(int)err->code;

@@ -11,6 +11,7 @@
 
 #include <limits.h>
 
+struct tr_clock;
 struct tr_store;
 
 struct tr_node {
@@ -21,7 +22,8 @@ struct tr_node {
 	char cuda[16]; /* the newest that the driver runs: "13.0"; "" when it does not say */
 	struct tr_driver as_driver; /* both, for images that ask for them */
 	struct tr_nvml *api;
-	struct tr_store *store; /* what was asked for; opened with the node, see store.h */
+	const struct tr_clock *clock; /* for the driver's retries; tests turn it by hand */
+	struct tr_store *store;	      /* what was asked for; opened with the node, see store.h */
 };
 
 #define TR_NODE_HARDWARE "hardware"

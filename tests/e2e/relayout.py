@@ -32,22 +32,24 @@ def places(place):
 
 
 class Scene:
-    """Model `stays` is left alone, `moves` has to leave its place; an idle slice goes, one comes."""
+    """Model `stays` is left alone, `a` and `b` have to leave; an idle slice goes, one comes."""
+
+    MODELS = ("a", "b", "stays")
 
     def __init__(self, place):
         self.place = place
         place.node()
-        place.stack(place.model("stays"), place.model("moves"))
+        place.stack(*[place.model(n) for n in self.MODELS])
         place.up()
         models = place.models()
-        self.stays, self.moves = (models[n + "-0"] for n in ("stays", "moves"))
-        at = {n: models[n + "-0"]["slice"]["start"] for n in ("stays", "moves")}
-        free = [s for s in (0, 2, 4) if s not in at.values() and s + 1 not in at.values()]
-        self.old = sorted(["1g.10gb:%d" % at["stays"], "1g.10gb:%d" % at["moves"], "1g.20gb:%d" % free[1]])
-        new_place = free[0]
-        self.new = sorted(["1g.10gb:%d" % at["stays"], "1g.10gb:%d" % new_place, "2g.20gb:%d" % free[1]])
-        self.evict = {"new": "0:%d" % at["moves"], "old": "0:%d" % new_place}
-        place.ok("create", "1g.20gb:%d" % free[1])
+        self.stays = models["stays-0"]
+        at = {n: models[n + "-0"]["slice"]["start"] for n in self.MODELS}
+        to, idle = [s for s in (0, 2, 4) if s not in at.values() and s + 1 not in at.values()][:2]
+        small = "1g.10gb:%d"
+        self.old = sorted(["1g.20gb:%d" % idle] + [small % at[n] for n in self.MODELS])
+        self.new = sorted(["2g.20gb:%d" % idle, small % at["stays"], small % to, small % (to + 1)])
+        self.evict = {"new": "0:%d,0:%d" % (at["a"], at["b"]), "old": "0:%d,0:%d" % (to, to + 1)}
+        place.ok("create", "1g.20gb:%d" % idle)
         layout(place, "old", *self.old)
         layout(place, "new", *self.new)
         equal(places(place), self.old)
@@ -63,16 +65,16 @@ class Scene:
         equal([s for s in place.json("slices")["slices"] if not s["uuid"]], [], what)
         check("is open" not in place.ok("slices").err, what, "a journal is open")
         models = place.models()
-        equal(sorted(models), ["moves-0", "stays-0"], what)
+        equal(sorted(models), [n + "-0" for n in self.MODELS], what)
         for model in models.values():
             equal(model["state"], "ready", what)
             equal(get(model["port"]), "ok", what)
         equal(models["stays-0"]["pid"], self.stays["pid"], what + ": the model that was not to be touched")
-        equal(len(place.folders()), 2, what)
+        equal(len(place.folders()), 3, what)
         equal(place.servers(), sorted(m["pid"] for m in models.values()), what)
         equal([r for r in place.rows() if not r[4]], [], what + ": rows that nobody confirmed")
-        equal(sorted(r[1:4] for r in place.rows() if r[1]), [("lab", "moves", 0), ("lab", "stays", 0)], what)
-        equal(len(place.rows()), 3, what)
+        equal(sorted(r[1:4] for r in place.rows() if r[1]), [("lab", n, 0) for n in self.MODELS], what)
+        equal(len(place.rows()), 4, what)
         return "old" if now == self.old else "new"
 
     def sweep(self, what):
@@ -148,11 +150,11 @@ def test_killed_and_aborted_the_old_layout_stands_and_serves(process):
 
 
 def test_killed_and_resumed_in_containers(podman):
-    killed_everywhere(podman, "resume", 3 * EVERY)
+    killed_everywhere(podman, "resume", 6 * EVERY)
 
 
 def test_killed_and_aborted_in_containers(podman):
-    killed_everywhere(podman, "abort", 3 * EVERY)
+    killed_everywhere(podman, "abort", 6 * EVERY)
 
 
 def test_killed_again_on_its_way_on_or_back(process):

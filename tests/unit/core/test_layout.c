@@ -12,6 +12,7 @@
  * busy slice gone, and no journal open.
  */
 #include "base/buf.h"
+#include "core/journal.h"
 #include "core/node.h"
 #include "core/scene.h"
 #include "tests/unit/sim/room.h"
@@ -485,6 +486,79 @@ static void a_slice_taken_in_the_last_moment_sends_all_back(void **state)
 	tr_sim_unbind("n", group, &err);
 }
 
+/* The change has cut a slice and was killed; then somebody came onto it. */
+static void going_back_spares_who_came_meanwhile(void **state)
+{
+	TR_AUTO(stand_done) struct stand before = { 0 }, between = { 0 }, after = { 0 };
+	struct trip trip = { .trouble = KILLED_AT_A_STEP, .at = 2 };
+	struct tr_err err = { 0 };
+	AUTO_NODE *node = NULL;
+	char path[128];
+
+	(void)state;
+	if (!*group)
+		skip();
+	tr_sim_unbind("n", group, &err);
+	apply_text(LAYOUT("1g.10gb:0"), &err, 0);
+	look(&before);
+	snprintf(path, sizeof(path), "%s/layout.yaml", room_dir);
+	assert_int_equal(tr_write_file(path, 0600, LAYOUT("2g.20gb:0, 3g.40gb:4"),
+				 strlen(LAYOUT("2g.20gb:0, 3g.40gb:4")), &err),
+		0);
+	apply_killed(path, &trip);
+	look(&between);
+	assert_int_equal(between.n, before.n);
+	assert_string_equal(between.v[0].profile, "2g.20gb");
+	assert_int_equal(tr_sim_bind("n", between.v[0].uuid, group, &err), 0);
+	node = open_node();
+	assert_int_equal(tr_layout_resume(node, /* back= */ true, NULL, &err), -TR_E_BUSY);
+	if (!strstr(err.msg, "in the way: 2g.20gb at 0:0 (pid "))
+		fail_msg("%s", err.msg);
+	assert_non_null(strstr(err.hint, "tranche apply --resume"));
+	look(&after);
+	assert_string_equal(between.text, after.text);
+	assert_true(is_open());
+	tr_sim_unbind("n", group, &err);
+	if (tr_layout_resume(node, /* back= */ true, NULL, &err) < 0)
+		fail_msg("%s", err.msg);
+	stand_done(&after);
+	look(&after);
+	assert_string_equal(before.text, after.text);
+	assert_false(is_open());
+}
+
+/* Killed behind the cut, before its row was confirmed: the next change must not clear it away. */
+static void a_slice_that_stands_is_confirmed(void **state)
+{
+	TR_AUTO(stand_done) struct stand now = { 0 };
+	TR_AUTO(tr_rows_done) struct tr_rows rows = { 0 };
+	struct tr_journal_step step = { .kind = TR_JOURNAL_CUT, .state = TR_JOURNAL_BEGUN };
+	struct tr_journal journal = { .label = (char *)(uintptr_t) "'x'", .n = 1, .v = &step };
+	struct tr_err err = { 0 };
+	AUTO_NODE *node = open_node();
+
+	(void)state;
+	if (*group)
+		tr_sim_unbind("n", group, &err);
+	apply_text(LAYOUT("2g.20gb:0"), &err, 0);
+	look(&now);
+	assert_int_equal(tr_store_rows(node->store, "n", &rows, &err), 0);
+	for (size_t i = 0; i < rows.n; i++)
+		if (strcmp(rows.v[i].profile, "2g.20gb") == 0)
+			step.row = rows.v[i];
+	assert_string_equal(step.row.profile, "2g.20gb");
+	step.row.is_cut = false;
+	journal.before = journal.after = now.text;
+	assert_int_equal(tr_store_rows_put(node->store, "n", &step.row, 1, &err), 0);
+	assert_int_equal(tr_journal_open(node->store, "n", &journal, &err), 0);
+	if (tr_layout_resume(node, /* back= */ false, NULL, &err) < 0)
+		fail_msg("%s", err.msg);
+	tr_rows_done(&rows);
+	assert_int_equal(tr_store_rows(node->store, "n", &rows, &err), 0);
+	for (size_t i = 0; i < rows.n; i++)
+		assert_true(rows.v[i].is_cut);
+}
+
 static void who_is_in_the_way_is_named_and_may_be_evicted(void **state)
 {
 	TR_AUTO(stand_done) struct stand before = { 0 }, after = { 0 };
@@ -571,6 +645,8 @@ int main(void)
 		cmocka_unit_test(random_changes_end_in_the_old_layout_or_the_new),
 		cmocka_unit_test(a_slice_taken_in_the_last_moment_sends_all_back),
 		cmocka_unit_test(a_reboot_is_made_good),
+		cmocka_unit_test(going_back_spares_who_came_meanwhile),
+		cmocka_unit_test(a_slice_that_stands_is_confirmed),
 		cmocka_unit_test(who_is_in_the_way_is_named_and_may_be_evicted),
 	};
 	const char *given = getenv("TR_TEST_SEED");
