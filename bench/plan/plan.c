@@ -2,13 +2,19 @@
 /*
  * Changes of layout, ours beside nvidia-mig-parted's rule.
  *
- *	bench_plan [SEED]
+ *	bench_plan [SEED [slow]]
+ *
+ * With `slow` each change is also played on a virtual node whose calls take as long as on hardware,
+ * and its seconds are wall time; that takes some four minutes. Nobody is on its slices: on hardware
+ * the peer would stop at the first busy one.
  *
  * The peer's rule, restated from its source: where the sizes on a card differ from those asked for,
  * clear the card, create in the order of falling size at the places that the driver picks, and on a
  * failure clear again and try the next order. The driver's pick, as public logs show it: of the
- *free starts the one that leaves most (profile, start) pairs valid, the lowest of those.
+ * free starts the one that leaves most (profile, start) pairs valid, the lowest of those.
  */
+#include "player.h"
+
 #include "base/own.h"
 #include "facts/facts.h"
 #include "plan/recut.h"
@@ -19,12 +25,10 @@
 
 enum { CHANGES = 1000, MAX = 8, NODE_GPUS = 8, NODES = 1000, ROUNDS = 15 };
 
-/* As measured on hardware, and as the virtual driver's `slow` has it (see README.md). */
-static const double seconds_per_destroy = 0.025, seconds_per_create = 0.02;
-
 static struct tr_plan_profile profiles[16];
 static size_t n_profiles;
 static unsigned seed;
+static bool is_played; /* on a driver, not only counted */
 
 struct layout {
 	size_t n;
@@ -91,6 +95,20 @@ static void add(struct layout *l, size_t p, uint32_t start)
 	l->v[l->n++].start = start;
 }
 
+/* --- On a driver, where one plays --- */
+
+static void play_create(size_t p, uint32_t start)
+{
+	if (is_played)
+		player_create(profiles[p].id, start, profiles[p].size, profiles[p].compute_slices);
+}
+
+static void play_clear(const struct layout *l)
+{
+	for (size_t i = 0; is_played && i < l->n; i++)
+		player_destroy(l->v[i].start);
+}
+
 /* --- The peer --- */
 
 static bool driver_create(struct layout *l, size_t p)
@@ -112,13 +130,16 @@ static bool driver_create(struct layout *l, size_t p)
 		best_start = profiles[p].starts[i];
 		found = true;
 	}
-	if (found)
+	if (found) {
 		add(l, p, best_start);
+		play_create(p, best_start);
+	}
 	return found;
 }
 
 struct counts {
 	unsigned long n_destroyed, n_busy_destroyed, n_created, n_failed;
+	double seconds; /* where it is played */
 };
 
 static void swap(size_t *a, size_t *b)
@@ -146,9 +167,10 @@ static bool next_order(size_t *order, size_t n)
 	return true;
 }
 
-/* `order` holds ranks, the largest size first, so that the first order is that of falling size. */
-static void peer(
-	const struct layout *from, const struct layout *to, uint32_t busy, struct counts *c)
+/* `order` holds ranks, the largest size first, so that the first order is that of falling size.
+ * ret_end: what stands then. */
+static void peer(const struct layout *from, const struct layout *to, uint32_t busy,
+	struct layout *ret_end, struct counts *c)
 {
 	size_t order[MAX], there[16] = { 0 }, asked[16] = { 0 };
 	struct layout now = *from;
@@ -157,6 +179,7 @@ static void peer(
 		there[from->v[i].profile]++;
 	for (size_t i = 0; i < to->n; i++)
 		asked[to->v[i].profile]++;
+	*ret_end = *from;
 	if (memcmp(there, asked, sizeof(there)) == 0)
 		return;
 	for (size_t i = 0; i < to->n; i++) {
@@ -171,10 +194,12 @@ static void peer(
 		size_t n = 0;
 
 		c->n_destroyed += now.n;
+		play_clear(&now);
 		now.n = 0;
 		while (n < to->n && driver_create(&now, n_profiles - 1 - order[n]))
 			n++;
 		c->n_created += n;
+		*ret_end = now;
 		if (n == to->n)
 			return;
 	} while (next_order(order, to->n));
@@ -203,8 +228,19 @@ static size_t put_wants(const struct layout *to, struct tr_recut_want *ret)
 	return to->n;
 }
 
-static bool ours(
-	const struct layout *from, const struct layout *to, uint32_t busy, struct counts *c)
+static void play_plan(const struct tr_recut *plan)
+{
+	for (size_t s = 0; is_played && s < plan->n; s++) {
+		if (plan->v[s].kind == TR_RECUT_FREE)
+			player_destroy(plan->v[s].start);
+		else if (plan->v[s].kind == TR_RECUT_CUT)
+			play_create((size_t)(plan->v[s].profile - profiles), plan->v[s].start);
+	}
+}
+
+/* ret_end NULL: not asked for. */
+static bool ours(const struct layout *from, const struct layout *to, uint32_t busy,
+	struct layout *ret_end, struct counts *c)
 {
 	struct tr_recut_want wants[MAX];
 	struct tr_recut_card card;
@@ -218,6 +254,12 @@ static bool ours(
 	c->n_destroyed += plan.n_freed;
 	c->n_busy_destroyed += plan.n_harmed;
 	c->n_created += plan.n_cut;
+	play_plan(&plan);
+	if (ret_end)
+		ret_end->n = 0;
+	for (size_t s = 0; ret_end && s < plan.n; s++)
+		if (plan.v[s].kind != TR_RECUT_FREE)
+			add(ret_end, (size_t)(plan.v[s].profile - profiles), plan.v[s].start);
 	return true;
 }
 
@@ -237,10 +279,41 @@ static void random_layout(struct layout *ret)
 
 static void say(const char *who, const struct counts *c)
 {
-	printf("| %s | %lu | %lu | %lu | %lu | %.1f |\n", who, c->n_busy_destroyed, c->n_destroyed,
+	printf("| %s | %lu | %lu | %lu | %lu | %.1f", who, c->n_busy_destroyed, c->n_destroyed,
 		c->n_created, c->n_failed,
-		(double)c->n_destroyed * seconds_per_destroy +
-			(double)c->n_created * seconds_per_create);
+		(double)c->n_destroyed * (TR_MS_CI_DESTROY + TR_MS_GI_DESTROY) / 1e3 +
+			(double)c->n_created * (TR_MS_GI_CREATE + TR_MS_CI_CREATE) / 1e3);
+	if (is_played)
+		printf(" | %.1f", c->seconds);
+	puts(" |");
+}
+
+/* One change by one rule, from a card that holds `from` to an empty one; timed is the change. */
+struct change {
+	const struct layout *from, *to;
+	uint32_t busy;
+};
+
+static bool play(const struct change *change, bool is_ours, struct counts *c)
+{
+	struct layout end = *change->from;
+	double began;
+	bool done = true;
+
+	for (size_t i = 0; i < change->from->n; i++)
+		play_create(change->from->v[i].profile, change->from->v[i].start);
+	if (is_played)
+		player_slow(true);
+	began = player_seconds();
+	if (is_ours)
+		done = ours(change->from, change->to, change->busy, &end, c);
+	else
+		peer(change->from, change->to, change->busy, &end, c);
+	c->seconds += player_seconds() - began;
+	if (is_played)
+		player_slow(false);
+	play_clear(&end);
+	return done;
 }
 
 static void compare(void)
@@ -250,6 +323,7 @@ static void compare(void)
 
 	for (int i = 0; i < CHANGES; i++) {
 		struct layout from, to;
+		struct change change;
 		uint32_t busy = 0;
 
 		random_layout(&from);
@@ -258,18 +332,19 @@ static void compare(void)
 			busy |= (uint32_t)(random_below(3) == 0) << s;
 		n_busy += (unsigned long)__builtin_popcount(busy);
 		n_slices += from.n;
-		peer(&from, &to, busy, &b_all);
-		if (ours(&from, &to, busy, &a))
-			peer(&from, &to, busy, &b);
+		change = (struct change){ &from, &to, busy };
+		play(&change, /* is_ours= */ false, &b_all);
+		if (play(&change, /* is_ours= */ true, &a))
+			play(&change, /* is_ours= */ false, &b);
 	}
 	printf("%d changes of an A100-80GB, %lu slices before, %lu of them busy; %lu changes have "
 	       "no way"
 	       " past the busy slices\n\n",
 		CHANGES, n_slices, n_busy, a.n_failed);
-	puts("| who | busy slices destroyed | slices destroyed | created | refused or failed | "
-	     "about s "
-	     "|");
-	puts("| --- | --- | --- | --- | --- | --- |");
+	printf("| who | busy slices destroyed | slices destroyed | created | refused or failed |"
+	       " about s |%s\n",
+		is_played ? " s with slow |" : "");
+	printf("| --- | --- | --- | --- | --- | --- |%s\n", is_played ? " --- |" : "");
 	say("tranche", &a);
 	say("clear and create, the same changes", &b);
 	say("clear and create, all changes", &b_all);
@@ -307,7 +382,7 @@ static double median_us(size_t n_nodes)
 		}
 		begin = cpu_us();
 		for (size_t i = 0; i < n_nodes * NODE_GPUS; i++)
-			ours(&from[i], &to[i], busy[i], &c);
+			ours(&from[i], &to[i], busy[i], NULL, &c);
 		us[r] = cpu_us() - begin;
 	}
 	qsort(us, ROUNDS, sizeof(us[0]), by_value);
@@ -317,8 +392,14 @@ static double median_us(size_t n_nodes)
 int main(int argc, char **argv)
 {
 	seed = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 10) : 1;
+	is_played = argc > 2 && strcmp(argv[2], "slow") == 0;
 	load_profiles("a100-80gb");
+	if (is_played)
+		player_open();
 	compare();
+	if (is_played)
+		player_close();
+	is_played = false;
 	printf("\nCPU time, median of %d: a node of %d GPUs %.0f us, %d nodes %.0f ms\n", ROUNDS,
 		NODE_GPUS, median_us(1), NODES, median_us(NODES) / 1e3);
 	return 0;
