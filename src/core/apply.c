@@ -179,7 +179,9 @@ int tr_stack_check(struct tr_stack_run *run, const struct tr_actions *actions, s
 
 		if (action->kind != TR_STEP_START)
 			continue;
-		r = check_start(run, actions, action, &specs[n], err);
+		r = tr_is_dry(run->change) ? 0 : tr_spec_check_tool(run->node, run->runtime, err);
+		if (r == 0)
+			r = check_start(run, actions, action, &specs[n], err);
 		if (r == 0 && !is_image_known(&specs[n], images, n))
 			r = prepare(run, action->want, &specs[n], err);
 		images[n] = specs[n].s.image;

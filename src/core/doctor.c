@@ -8,6 +8,7 @@
 #include "core/job.h"
 #include "core/journal.h"
 #include "run/machine.h"
+#include "run/specs.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -72,7 +73,6 @@ static void look_at_card(const struct tr_card *card, struct tr_findings *ret)
 
 static void look_at_cdi(const struct tr_scene *scene, struct tr_findings *ret)
 {
-	static const char *const dirs[] = { "/etc/cdi", "/var/run/cdi" };
 	const char *uuids[256];
 	size_t n = 0;
 
@@ -80,7 +80,7 @@ static void look_at_cdi(const struct tr_scene *scene, struct tr_findings *ret)
 		for (size_t s = 0; s < scene->cards.v[c].n_slices; s++)
 			if (scene->cards.v[c].slices[s].has_device && n < TR_COUNT(uuids))
 				uuids[n++] = scene->cards.v[c].slices[s].uuid;
-	tr_machine_cdi(dirs, TR_COUNT(dirs), uuids, n, ret);
+	tr_machine_cdi(tr_specs_dirs, TR_SPECS_DIRS, uuids, n, ret);
 }
 
 /* A virtual node needs no spec; one that is kept must be right. */

@@ -208,7 +208,9 @@ static int bind(struct run *run, const struct tr_batch *batch, struct tr_err *er
 		return tr_fail(err, TR_E_DRIVER, "the new slice at %u:%u is gone",
 			batch->cards[0]->idx, batch->rows[0].start);
 	snprintf(run->spec.place.uuid, sizeof(run->spec.place.uuid), "%s", slice->uuid);
-	if (tr_spec_bind(run->node, run->runtime, &run->spec, err) < 0)
+	if (tr_spec_ready(run->node, run->runtime, &run->spec, /* is_new= */ true, run->change,
+		    err) < 0 ||
+		tr_spec_bind(run->node, run->runtime, &run->spec, err) < 0)
 		return -(int)err->code;
 	keep_library_path(run);
 	return tr_strv_ok(&run->spec.s.env, err);
@@ -291,7 +293,9 @@ static int prepare(struct run *run, struct tr_err *err)
 		.arg = run };
 
 	if (!tr_is_dry(run->change))
-		return run->runtime->prepare(&run->spec.s, &how, err);
+		return tr_spec_check_tool(run->node, run->runtime, err) < 0
+			       ? -(int)err->code
+			       : run->runtime->prepare(&run->spec.s, &how, err);
 	if (run->runtime->needs_pull(&run->spec.s))
 		tell_pull(run, run->spec.s.image);
 	return 0;
@@ -300,9 +304,13 @@ static int prepare(struct run *run, struct tr_err *err)
 /* A dry run knows no UUID yet. */
 static void tell_plan(struct run *run, const struct tr_batch *batch)
 {
+	struct tr_err ignored;
+
 	snprintf(run->spec.place.uuid, sizeof(run->spec.place.uuid), "MIG-<%u:%u>",
 		batch->cards[0]->idx, batch->rows[0].start);
 	tr_batch_tell(batch, 0, run->change);
+	tr_spec_ready(
+		run->node, run->runtime, &run->spec, /* is_new= */ true, run->change, &ignored);
 	tell_start(run);
 	tr_tell(run->change, TR_STEP_FREE, NULL, NULL, "%s at %u:%u, once it has ended",
 		batch->rows[0].profile, batch->cards[0]->idx, batch->rows[0].start);

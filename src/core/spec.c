@@ -14,6 +14,8 @@
 #include "core/want.h"
 
 #include "base/err.h"
+#include "core/tell.h"
+#include "run/specs.h"
 #include "sim/state/state.h"
 
 #include <libgen.h>
@@ -186,6 +188,40 @@ int tr_spec_bind(const struct tr_node *node, const struct tr_runtime *runtime, s
 		return runtime->is_container ? bind_hardware(runtime, spec, err) : 0;
 	}
 	return spec->place.is_planned ? 0 : bind_virtual(node, runtime, spec, err);
+}
+
+/* --- Names for podman --- */
+
+static bool binds_by_specs(const struct tr_node *node, const struct tr_runtime *runtime)
+{
+	return !node->is_virtual && runtime->is_container && !runtime->has_gpus_switch;
+}
+
+int tr_spec_check_tool(
+	const struct tr_node *node, const struct tr_runtime *runtime, struct tr_err *err)
+{
+	return binds_by_specs(node, runtime) ? tr_specs_check_tool(err) : 0;
+}
+
+/* A slice that is cut again where one was before has the same UUID, and may have other device
+ * nodes: that it is named says nothing then. */
+int tr_spec_ready(const struct tr_node *node, const struct tr_runtime *runtime,
+	const struct tr_spec *spec, bool is_new, const struct tr_change *change, struct tr_err *err)
+{
+	TR_AUTO_BUF specs = { 0 }, command = { 0 };
+	TR_AUTO_STRV argv = { 0 };
+
+	if (!binds_by_specs(node, runtime))
+		return 0;
+	tr_specs_read(tr_specs_dirs, TR_SPECS_DIRS, &specs);
+	if (!is_new && (spec->place.is_planned || strstr(tr_buf_str(&specs), spec->place.uuid)))
+		return 0;
+	tr_specs_command(&argv);
+	tr_strv_quote(&argv, &command);
+	tr_buf_puts(&command, "\n");
+	tr_tell(change, TR_STEP_NOTE, NULL, tr_buf_str(&command),
+		"the CDI spec is made anew, by which podman knows the slices");
+	return tr_is_dry(change) ? 0 : tr_specs_make(spec->place.uuid, err);
 }
 
 /* --- All of it --- */

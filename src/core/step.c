@@ -224,6 +224,9 @@ static int step_start(struct tr_stack_run *run, const struct tr_action *action, 
 	if (tr_stack_spec(run, action, /* with_port= */ true, &spec, err) < 0 ||
 		run->runtime->describe(&spec.s, &command, err) < 0)
 		return tr_wrap(err, "start %s", action->want->who);
+	if (tr_spec_ready(run->node, run->runtime, &spec, run->has_new_slice, run->change, err) < 0)
+		return tr_wrap(err, "start %s", action->want->who);
+	run->has_new_slice = false;
 	tr_tell(run->change, TR_STEP_START, action->want->who, tr_buf_str(&command),
 		"127.0.0.1:%u on %s", spec.place.port,
 		spec.place.is_planned ? "its new slice" : spec.place.uuid);
@@ -249,6 +252,7 @@ static int step_cut(struct tr_stack_run *run, const struct tr_action *action, st
 	tr_cut_make_text(card, profile, action->start, &command);
 	tr_tell(run->change, TR_STEP_CUT, action->want->who, tr_buf_str(&command), "%s at %u:%u",
 		profile->name, card->idx, action->start);
+	run->has_new_slice = true;
 	if (tr_is_dry(run->change))
 		return 0;
 	tr_cut_row(card, profile, action->start, run->stack_name, action->want->model->name,

@@ -28,6 +28,7 @@ struct tr_stack_run {
 	struct tr_scene scene; /* as it was last read */
 	struct tr_cards cards; /* read again after a cut; n 0: stale */
 	bool tells_kept;       /* what runs as it should is worth a line */
+	bool has_new_slice;    /* was cut since the CDI spec was made (tr_spec_ready) */
 	bool stopped_any;      /* a server that ran before was stopped */
 	struct tr_stops stops; /* told, and not yet stopped */
 	size_t n_begun, cap_begun;

@@ -70,6 +70,17 @@ void tr_spec_done(struct tr_spec *spec);
 int tr_spec_bind(const struct tr_node *node, const struct tr_runtime *runtime, struct tr_spec *spec,
 	struct tr_err *err);
 
+/* Slices of a driver are bound by podman through a CDI spec, which knows those alone that were
+ * there when it was made. Is there what makes one? Before anything is cut. */
+int tr_spec_check_tool(
+	const struct tr_node *node, const struct tr_runtime *runtime, struct tr_err *err);
+/* Sees to it that the spec's slice can be bound: makes the CDI spec anew where it does not name it,
+ * or (is_new) may name it as it was before it was cut again, and tells that. In a dry run tells
+ * how. */
+int tr_spec_ready(const struct tr_node *node, const struct tr_runtime *runtime,
+	const struct tr_spec *spec, bool is_new, const struct tr_change *change,
+	struct tr_err *err);
+
 /* The model's files, env_file and the hosts of volumes are there; INVALID or NOT_FOUND with the
  * place in the stack file. With make_cache, the cache folder is made. */
 int tr_want_check(const struct tr_want *want, bool make_cache, struct tr_err *err);

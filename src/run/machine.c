@@ -8,6 +8,7 @@
 #include "run/cgroup.h"
 #include "run/podman.h"
 #include "run/run.h"
+#include "run/specs.h"
 
 #include <ctype.h>
 #include <dirent.h>
@@ -16,7 +17,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MAX_SPEC = 16 << 20, MAX_COMM = 64 };
+enum { MAX_COMM = 64 };
 
 void tr_findings_done(struct tr_findings *findings)
 {
@@ -219,50 +220,19 @@ void tr_machine_services(const char *proc, bool matters, struct tr_findings *ret
 
 /* --- CDI --- */
 
-static bool is_spec(const char *name)
-{
-	const char *dot = strrchr(name, '.');
-
-	return dot &&
-	       (strcmp(dot, ".yaml") == 0 || strcmp(dot, ".yml") == 0 || strcmp(dot, ".json") == 0);
-}
-
-/* All specs of all folders as one text: a slice is named in one of them, or it is not. */
-static size_t read_specs(const char *const *dirs, size_t n_dirs, struct tr_buf *ret)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < n_dirs; i++) {
-		DIR *dir = opendir(dirs[i]);
-		struct dirent *entry;
-
-		while (dir && (entry = readdir(dir))) {
-			TR_AUTO_FREE char *text = NULL;
-			TR_AUTO_BUF path = { 0 };
-			struct tr_err ignored;
-
-			tr_buf_addf(&path, "%s/%s", dirs[i], entry->d_name);
-			if (!is_spec(entry->d_name) || path.failed ||
-				tr_read_file(path.s, MAX_SPEC, &text, NULL, &ignored) < 0)
-				continue;
-			tr_buf_puts(ret, text);
-			n++;
-		}
-		if (dir)
-			closedir(dir);
-	}
-	return n;
-}
-
 void tr_machine_cdi(const char *const *dirs, size_t n_dirs, const char *const *uuids,
 	size_t n_uuids, struct tr_findings *ret)
 {
-	static const char fix[] = "nvidia-ctk cdi generate --output=/var/run/cdi/nvidia.yaml";
 	TR_AUTO_FREE char *tool = tr_which("nvidia-ctk");
-	TR_AUTO_BUF specs = { 0 };
-	size_t n_specs = read_specs(dirs, n_dirs, &specs), n_missing = 0;
+	TR_AUTO_BUF specs = { 0 }, command = { 0 };
+	TR_AUTO_STRV argv = { 0 };
+	const char *fix;
+	size_t n_specs = tr_specs_read(dirs, n_dirs, &specs), n_missing = 0;
 	const char *missing = NULL;
 
+	tr_specs_command(&argv);
+	tr_strv_quote(&argv, &command);
+	fix = tr_buf_str(&command);
 	if (!tool)
 		tr_findings_add(ret, TR_FINDING_PROBLEM, "toolkit",
 			"apt-get install nvidia-container-toolkit   (NVIDIA's repository)",
@@ -277,7 +247,8 @@ void tr_machine_cdi(const char *const *dirs, size_t n_dirs, const char *const *u
 	}
 	if (n_missing)
 		tr_findings_add(ret, TR_FINDING_PROBLEM, "CDI", fix,
-			"%zu of %zu slices are in no CDI spec (%s): podman cannot bind them",
+			"%zu of %zu slices are in no CDI spec (%s): podman and docker 29 "
+			"cannot bind them",
 			n_missing, n_uuids, missing);
 	else if (n_specs)
 		tr_findings_add(ret, TR_FINDING_OK, "CDI", NULL,

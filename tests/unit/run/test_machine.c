@@ -108,8 +108,8 @@ static void a_spec_that_lacks_a_slice_is_stale(void **state)
 	assert_non_null(cdi);
 	assert_int_equal(cdi->kind, TR_FINDING_PROBLEM);
 	assert_string_equal(cdi->text, "1 of 2 slices are in no CDI spec "
-				       "(MIG-22222222-0000-5000-8000-000000000000): podman "
-				       "cannot bind them");
+				       "(MIG-22222222-0000-5000-8000-000000000000): podman and "
+				       "docker 29 cannot bind them");
 	assert_non_null(strstr(cdi->fix, "nvidia-ctk cdi generate"));
 }
 
