@@ -10,6 +10,7 @@
 #include "base/fs.h"
 #include "base/paths.h"
 #include "core/node.h"
+#include "run/specs.h"
 #include "sim/state/state.h"
 
 #include <errno.h>
@@ -247,12 +248,16 @@ static int full_path(const char *file, char ret[PATH_MAX], struct tr_err *err)
 
 static int only_virtual(const struct tr_node *node, struct tr_err *err)
 {
+	TR_AUTO_STRV argv = { 0 };
+	TR_AUTO_BUF command = { 0 };
+
 	if (node->is_virtual)
 		return 0;
+	tr_specs_command(&argv);
+	tr_strv_quote(&argv, &command);
 	tr_fail(err, TR_E_UNSUPPORTED,
 		"node '%s' has a driver: its CDI spec is made by the vendor's tool", node->name);
-	return tr_hint(err, "nvidia-ctk cdi generate --output=/etc/cdi/nvidia.yaml "
-			    "--device-name-strategy=uuid");
+	return tr_hint(err, "%s", tr_buf_str(&command));
 }
 
 int tr_cdi_spec(struct tr_node *node, char **ret, struct tr_err *err)

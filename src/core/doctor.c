@@ -262,10 +262,12 @@ static void look_at_node(const char *name, struct tr_checks *whose, struct tr_fi
 	}
 	for (size_t i = 0; i < scene.cards.n; i++)
 		look_at_card(&scene.cards.v[i], ret);
-	if (node->is_virtual)
+	if (node->is_virtual) {
 		look_at_kept_cdi(node, ret);
-	else
+		tr_machine_hook("/proc", ret);
+	} else {
 		look_at_cdi(&scene, ret);
+	}
 	tr_machine_services("/proc", !node->is_virtual, ret);
 	look_at_rows(&scene, ret);
 	look_at_journal(node, ret);

@@ -17,7 +17,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MAX_COMM = 64 };
+enum { MAX_COMM = 64, MAX_ENVIRON = 1 << 20 };
 
 void tr_findings_done(struct tr_findings *findings)
 {
@@ -216,6 +216,68 @@ void tr_machine_services(const char *proc, bool matters, struct tr_findings *ret
 	if (ret->n == before)
 		tr_findings_add(ret, TR_FINDING_OK, "services", NULL,
 			"nothing that holds cards or hands them out");
+}
+
+/* --- Docker's hook --- */
+
+#define HOOK "nvidia-container-runtime-hook"
+
+/* The first folder of a PATH that holds it; false when none does. */
+static bool find_hook(const char *path, struct tr_buf *ret)
+{
+	while (*path) {
+		size_t len = strcspn(path, ":");
+
+		tr_buf_clear(ret);
+		tr_buf_addf(ret, "%.*s/" HOOK, (int)len, path);
+		if (len && access(tr_buf_str(ret), X_OK) == 0)
+			return true;
+		path += len + (path[len] == ':');
+	}
+	return false;
+}
+
+static void look_at_daemon(const char *proc, const char *pid, struct tr_findings *ret)
+{
+	TR_AUTO_FREE char *comm = NULL, *env = NULL;
+	TR_AUTO_BUF path = { 0 }, env_path = { 0 }, hook = { 0 };
+	struct tr_err ignored;
+	size_t len = 0;
+
+	tr_buf_addf(&path, "%s/%s/comm", proc, pid);
+	tr_buf_addf(&env_path, "%s/%s/environ", proc, pid);
+	if (path.failed || env_path.failed ||
+		tr_read_file(path.s, MAX_COMM, &comm, NULL, &ignored) < 0 ||
+		strcmp(comm, "dockerd\n") != 0 ||
+		tr_read_file(env_path.s, MAX_ENVIRON, &env, &len, &ignored) < 0)
+		return;
+	for (const char *entry = env; entry < env + len; entry += strlen(entry) + 1) {
+		if (strncmp(entry, "PATH=", 5) != 0)
+			continue;
+		if (find_hook(entry + 5, &hook))
+			tr_findings_add(ret, TR_FINDING_OK, "docker --gpus", NULL,
+				"docker's daemon (pid %s) has %s", pid, tr_buf_str(&hook));
+		else
+			tr_findings_add(ret, TR_FINDING_NOTE, "docker --gpus",
+				"tranche virtual install-hook DIR   and start the daemon anew, "
+				"with DIR on its PATH",
+				"docker's daemon (pid %s) has no " HOOK " on its PATH: docker run "
+				"--gpus reaches no virtual node",
+				pid);
+		return;
+	}
+}
+
+void tr_machine_hook(const char *proc, struct tr_findings *ret)
+{
+	DIR *dir = opendir(proc);
+	struct dirent *entry;
+
+	while (dir && (entry = readdir(dir)))
+		if (isdigit((unsigned char)entry->d_name[0]))
+			look_at_daemon(proc, entry->d_name, ret);
+	if (dir)
+		closedir(dir);
 }
 
 /* --- CDI --- */

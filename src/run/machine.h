@@ -35,6 +35,10 @@ void tr_machine_cgroups(struct tr_findings *ret);
 /* Programs that hold cards or hand them out themselves, by the names in PROC/PID/comm. On a virtual
  * node (`matters` false) they do no harm. */
 void tr_machine_services(const char *proc, bool matters, struct tr_findings *ret);
+/* Docker daemons, by the names in PROC/PID/comm: is there a hook on a daemon's PATH, by which
+ * `docker run
+ * --gpus` reaches a virtual node? Nothing is said where the PATH cannot be read, or none runs. */
+void tr_machine_hook(const char *proc, struct tr_findings *ret);
 /* nvidia-ctk, and whether the CDI specs in these folders name every slice: a spec that is older
  * than the slices starts containers on none, or on the wrong one. */
 void tr_machine_cdi(const char *const *dirs, size_t n_dirs, const char *const *uuids,

@@ -242,8 +242,14 @@ def test_tranche_runs_models_by_docker_without_the_hook(process):
         dock.d.ok("import", "--change", 'ENTRYPOINT ["/server"]', server + ".tar", "localhost/e2e-server")
         process.file("version: 1\nname: lab\nmodels:\n  m:\n    engine: command\n    slice: 1g.10gb\n"
                      "    replicas: 2\n    image: localhost/e2e-server\n    args: ['${PORT}']\n")
+        found = [c for c in process.json("doctor")["checks"] if c["what"] == "docker --gpus"]
+        check(dock.hook in [c["text"].split()[-1] for c in found if c["verdict"] == "ok"], found)
         plan = process.ok("up", "--runtime", "docker", "--dry-run").out
         check("docker run -d" in plan and "--gpus" not in plan, plan)
+        # Where there is no podman it is the first that can be used.
+        os.symlink(shutil.which("docker"), process.dir + "/bin/docker")
+        few = dict(process.env, PATH=process.dir + "/bin")
+        check("docker run -d" in process.tranche("up", "--dry-run", env=few).out, "not the first")
         process.ok("up", "--runtime", "docker")
         rows = process.models()
         equal(sorted((r["runtime"], r["state"], r["limits_enforced"]) for r in rows.values()),

@@ -246,6 +246,44 @@ def test_an_image_in_vllms_place_is_given_its_slice_and_nothing_more_in_containe
         stand.run("podman", "rmi", "-f", image)
 
 
+SGLANG = """version: 1
+name: lab
+models:
+  chat:
+    model: Qwen/Qwen3-4B
+    engine: sglang
+    image: %s
+    slice: {memory: 30G}
+    volumes: [data:/data:ro]
+"""
+
+
+def test_an_image_in_sglangs_place_is_started_as_its_row_says_in_container(podman):
+    image = make_standin()
+    try:
+        podman.node(scale=64)
+        os.mkdir(os.path.join(podman.work, "data"))
+        podman.file(SGLANG % image)
+        podman.up()
+        row = podman.models("lab")["chat-0"]
+        got = given(row["port"])
+        equal(
+            got["arg"],
+            ["python3", "-m", "sglang.launch_server", "--host", "127.0.0.1", "--port", str(row["port"])]
+            + ["--served-model-name", "chat", "--model-path", "Qwen/Qwen3-4B", "--mem-fraction-static", "0.85"]
+            + ["--context-length", "32768"],
+            "arguments",
+        )
+        equal(row["slice"]["profile"], "3g.40gb")
+        mounts = dict(m.split(" ", 1) for m in got["mount"])
+        check("ro" in mounts["/data"].split(","), mounts)
+        equal(got["shm"], [str(1 << 30)])
+        podman.down("lab")
+        podman.assert_empty()
+    finally:
+        stand.run("podman", "rmi", "-f", image)
+
+
 def check_standin(place, row, got):
     uuid = row["slice"]["uuid"]
     equal(

@@ -264,6 +264,5 @@ int main(void)
 		cmocka_unit_test(an_answer_that_is_no_image_is_an_error),
 	};
 
-	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests_name("run image", tests, open_dir, close_dir);
 }

@@ -15,6 +15,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static char dir[] = "/tmp/tranche-machine-XXXXXX";
 
@@ -128,6 +129,41 @@ static void a_spec_that_has_every_slice_is_fresh(void **state)
 	assert_string_equal(find(&all, "CDI")->text, "2 specs, every slice is in one");
 }
 
+static void the_hook_on_a_daemons_path_is_found_or_missed(void **state)
+{
+	TR_AUTO(tr_findings_done) struct tr_findings all = { 0 };
+	char proc[256], bin[256], hook[512], environment[1024];
+	struct tr_err err;
+	int len;
+
+	(void)state;
+	snprintf(proc, sizeof(proc), "%s/docks", dir);
+	snprintf(bin, sizeof(bin), "%s/hooks", dir);
+	snprintf(hook, sizeof(hook), "%s/nvidia-container-runtime-hook", bin);
+	put("docks/12/comm", "dockerd\n");
+	put("docks/13/comm", "dockerd-rootless\n");
+	put("docks/13/environ", "PATH=/nonexistent");
+	/* What cannot be read is not told. */
+	tr_machine_hook(proc, &all);
+	assert_int_equal(all.n, 0);
+	len = snprintf(
+		environment, sizeof(environment), "HOME=/%cPATH=/nonexistent::%s%cA=B", 0, bin, 0);
+	snprintf(proc, sizeof(proc), "%s/docks/12/environ", dir);
+	assert_int_equal(tr_write_file(proc, 0644, environment, (size_t)len, &err), 0);
+	snprintf(proc, sizeof(proc), "%s/docks", dir);
+	tr_machine_hook(proc, &all);
+	assert_int_equal(all.n, 1);
+	assert_int_equal(all.v[0].kind, TR_FINDING_NOTE);
+	assert_non_null(strstr(all.v[0].text, "(pid 12) has no nvidia-container-runtime-hook"));
+	assert_non_null(strstr(all.v[0].fix, "tranche virtual install-hook DIR"));
+	put("hooks/nvidia-container-runtime-hook", "#!/bin/sh\n");
+	assert_int_equal(chmod(hook, 0755), 0);
+	tr_machine_hook(proc, &all);
+	assert_int_equal(all.n, 2);
+	assert_int_equal(all.v[1].kind, TR_FINDING_OK);
+	assert_non_null(strstr(all.v[1].text, hook));
+}
+
 static void no_spec_and_no_slice_is_worth_a_note(void **state)
 {
 	TR_AUTO(tr_findings_done) struct tr_findings all = { 0 };
@@ -161,6 +197,7 @@ int main(void)
 		cmocka_unit_test(no_service_is_fine),
 		cmocka_unit_test(a_spec_that_lacks_a_slice_is_stale),
 		cmocka_unit_test(a_spec_that_has_every_slice_is_fresh),
+		cmocka_unit_test(the_hook_on_a_daemons_path_is_found_or_missed),
 		cmocka_unit_test(no_spec_and_no_slice_is_worth_a_note),
 		cmocka_unit_test(control_groups_are_left_as_they_were),
 	};
