@@ -99,12 +99,19 @@ static bool parse_memory(const char *text, struct tr_plan_want *ret)
 	return true;
 }
 
+/* The one in front of a start; that of "memory:" is none. */
+static const char *last_colon(const char *text)
+{
+	const char *colon = strrchr(text, ':');
+
+	return colon && colon - text == 6 && strncmp(text, "memory", 6) == 0 ? NULL : colon;
+}
+
 /* "PROFILE[:START]", where the profile may be an amount of memory. */
 static int parse_want(
 	const char *text, struct want_text *ret_text, struct tr_plan_want *ret, struct tr_err *err)
 {
-	const char *colon =
-		strncmp(text, "memory:", 7) == 0 ? strrchr(text + 7, ':') : strrchr(text, ':');
+	const char *colon = last_colon(text);
 	size_t len = colon ? (size_t)(colon - text) : strlen(text);
 	char *end = NULL;
 	unsigned long start = 0;
