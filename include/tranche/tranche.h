@@ -212,6 +212,8 @@ struct tr_cost_card {
 	uint32_t open_compute, open_memory; /* the most that can still be cut of each */
 	double stranded, open;		    /* fractions, by the rule */
 	char free_slices[128];		    /* what could still be cut */
+	uint32_t n_most;		    /* the most slices that it can be cut into; 0: none */
+	char most_profile[32];		    /* which these are */
 };
 
 /* The cards that hold something of what was asked about, and all that is on them. */
@@ -219,7 +221,8 @@ struct tr_costs {
 	enum tr_cost_by by;
 	enum tr_per per;
 	bool has_price;
-	double price; /* of one card, per `per` */
+	double price;	   /* of one card, per `per` */
+	bool is_converted; /* it was given per something else */
 	char currency[16];
 	uint32_t n_idle; /* cards of the node that hold nothing */
 	size_t n_cards;

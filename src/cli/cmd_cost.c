@@ -178,10 +178,15 @@ static const char *const a_per[] = {
 	[TR_PER_HOUR] = "an hour", [TR_PER_MONTH] = "a month", [TR_PER_YEAR] = "a year"
 };
 
+static void say_sum(const struct tr_costs *costs, double share)
+{
+	printf(costs->per == TR_PER_HOUR ? "%.4f" : "%.2f", share * costs->price);
+}
+
 /* "1380.00 EUR" */
 static void say_money(const struct tr_costs *costs, double share)
 {
-	printf(costs->per == TR_PER_HOUR ? "%.4f" : "%.2f", share * costs->price);
+	say_sum(costs, share);
 	if (costs->currency[0])
 		printf(" %s", costs->currency);
 }
@@ -230,6 +235,28 @@ static void print_rest(const struct tr_costs *costs, const struct tr_cost_card *
 	}
 }
 
+/* The sum that everybody does on paper: a card's price by the heads that share it. Once for cards
+ * that are alike. */
+static void print_heads(const struct tr_costs *costs, size_t n)
+{
+	const struct tr_cost_card *card = &costs->cards[n];
+
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(costs->cards[i].name, card->name) == 0)
+			return;
+	if (!costs->has_price || card->n_most < 2)
+		return;
+	printf("GPU %u by heads: 1 model ", card->idx);
+	say_money(costs, 1);
+	if (card->n_most > 2) {
+		fputs(", 2 models ", stdout);
+		say_sum(costs, 1.0 / 2);
+	}
+	printf(", %u (the most) ", card->n_most);
+	say_sum(costs, 1.0 / card->n_most);
+	putchar('\n');
+}
+
 struct sums {
 	size_t n_models;
 	double now; /* of a card's price, what the models carry */
@@ -250,7 +277,7 @@ static struct sums sum_up(const struct tr_costs *costs)
 	return sums;
 }
 
-static void print_sums(const struct tr_costs *costs, bool asked_by_hour)
+static void print_sums(const struct tr_costs *costs)
 {
 	struct sums sums = sum_up(costs);
 
@@ -270,15 +297,14 @@ static void print_sums(const struct tr_costs *costs, bool asked_by_hour)
 		printf("%u more GPU%s hold%s nothing, and %s not counted\n", costs->n_idle,
 			costs->n_idle == 1 ? "" : "s", costs->n_idle == 1 ? "s" : "",
 			costs->n_idle == 1 ? "is" : "are");
-	if (costs->has_price && (costs->per != TR_PER_MONTH || asked_by_hour))
+	if (costs->is_converted)
 		puts("a month is counted as 730 hours, a year as 12 months");
 	if (!costs->has_price)
 		puts("no price is known: 'price' in the stack file, or --price 1380 --currency "
 		     "EUR");
 }
 
-static int show(const struct tr_node *node, const struct tr_costs *costs, bool asked_by_hour,
-	struct tr_err *err)
+static int show(const struct tr_node *node, const struct tr_costs *costs, struct tr_err *err)
 {
 	TR_AUTO_TABLE table = { .cols = costs->has_price ? money_cols : share_cols,
 		.n_cols = costs->has_price ? TR_COUNT(money_cols) : TR_COUNT(share_cols) };
@@ -293,9 +319,11 @@ static int show(const struct tr_node *node, const struct tr_costs *costs, bool a
 		add_row(&table, costs, &costs->v[i]);
 	if (tr_table_print(&table, stdout, tr_term_of(stdout), err) < 0)
 		return -(int)err->code;
-	for (size_t i = 0; i < costs->n_cards; i++)
+	for (size_t i = 0; i < costs->n_cards; i++) {
 		print_rest(costs, &costs->cards[i]);
-	print_sums(costs, asked_by_hour);
+		print_heads(costs, i);
+	}
+	print_sums(costs);
 	return 0;
 }
 
@@ -341,6 +369,10 @@ static void add_card_json(
 	add_part_json(js, o, costs, "stranded", card->stranded);
 	add_part_json(js, o, costs, "open", card->open);
 	tr_js_text(js, o, "free_slices", card->free_slices);
+	if (card->n_most) {
+		tr_js_number(js, o, "most_slices", card->n_most);
+		tr_js_text(js, o, "most_profile", card->most_profile);
+	}
 }
 
 static int show_json(const struct tr_node *node, const struct tr_costs *costs, struct tr_err *err)
@@ -381,7 +413,7 @@ static int run(const struct tr_call *call, struct tr_err *err)
 		return -(int)err->code;
 	if (call->common->json)
 		return show_json(node, costs, err);
-	return show(node, costs, ask.has_price && ask.price_per != TR_PER_MONTH, err);
+	return show(node, costs, err);
 }
 
 static const char *const example[] = {

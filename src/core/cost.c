@@ -48,8 +48,18 @@ static enum tr_cost_period period(enum tr_per per)
 static void set_price(struct tr_costs *costs, double price, enum tr_per per, const char *currency)
 {
 	costs->has_price = true;
+	costs->is_converted = per != costs->per;
 	costs->price = tr_cost_convert(price, period(per), period(costs->per));
 	snprintf(costs->currency, sizeof(costs->currency), "%s", currency ? currency : "");
+}
+
+static void set_price_of(struct tr_costs *costs, const struct tr_stack *stack)
+{
+	static const enum tr_per pers[] = { [TR_STACK_PER_MONTH] = TR_PER_MONTH,
+		[TR_STACK_PER_HOUR] = TR_PER_HOUR,
+		[TR_STACK_PER_YEAR] = TR_PER_YEAR };
+
+	set_price(costs, stack->price_per_gpu, pers[stack->price_per], stack->price_currency);
 }
 
 static int two_prices(const char *a, const char *b, struct tr_err *err)
@@ -64,7 +74,7 @@ static int price_of_stacks(
 {
 	TR_AUTO_STRV names = { 0 };
 	const char *from = NULL;
-	double first = 0;
+	struct tr_costs first;
 
 	if (tr_store_stacks(node->store, node->name, &names, err) < 0)
 		return -(int)err->code;
@@ -81,13 +91,12 @@ static int price_of_stacks(
 				&ignored) < 0 ||
 			!stack->price_currency)
 			continue;
-		if (from &&
-			(stack->price_per_gpu_month < first || stack->price_per_gpu_month > first ||
-				strcmp(costs->currency, stack->price_currency) != 0))
+		first = *costs;
+		set_price_of(costs, stack);
+		if (from && (costs->price < first.price || costs->price > first.price ||
+				    strcmp(costs->currency, first.currency) != 0))
 			return two_prices(from, names.v[i], err);
 		from = names.v[i];
-		first = stack->price_per_gpu_month;
-		set_price(costs, first, TR_PER_MONTH, stack->price_currency);
 	}
 	return 0;
 }
@@ -99,7 +108,7 @@ static int put_price(struct tr_node *node, const struct tr_cost_ask *ask,
 	struct tr_err ignored;
 
 	if (file && file->price_currency)
-		set_price(costs, file->price_per_gpu_month, TR_PER_MONTH, file->price_currency);
+		set_price_of(costs, file);
 	if (!file && !ask->has_price && price_of_stacks(node, ask->stack, costs, err) < 0)
 		return -(int)err->code;
 	if (!ask->has_price)
@@ -126,6 +135,19 @@ static size_t count_on(const struct tr_seats *seats, uint32_t gpu_idx, const cha
 	for (size_t i = 0; i < seats->n; i++)
 		n += seats->v[i].slice.gpu_idx == gpu_idx && is_asked(&seats->v[i].slice, stack);
 	return n;
+}
+
+/* The size of which the most fit on the empty card; of those, the first. */
+static void put_most(const struct tr_card *card, struct tr_cost_card *ret)
+{
+	for (size_t p = 0; p < card->n_profiles; p++) {
+		const struct tr_plan_profile *profile = &card->profiles[p];
+
+		if (strpbrk(profile->name, "+-") || profile->max <= ret->n_most)
+			continue;
+		ret->n_most = profile->max;
+		snprintf(ret->most_profile, sizeof(ret->most_profile), "%s", profile->name);
+	}
 }
 
 static void put_shares(const struct tr_card *card, const struct tr_seats *seats,
@@ -166,6 +188,7 @@ static void put_shares(const struct tr_card *card, const struct tr_seats *seats,
 		.open = rest.open };
 	snprintf(ret->name, sizeof(ret->name), "%s", card->name);
 	snprintf(ret->free_slices, sizeof(ret->free_slices), "%s", left.free_slices);
+	put_most(card, ret);
 }
 
 static int put_items(const struct tr_scene *scene, const struct tr_seats *seats, const char *stack,

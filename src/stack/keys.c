@@ -63,15 +63,18 @@ static const struct tr_key gateway_keys[] = {
 	{ 0 },
 };
 
+static tr_stack__read_fn read_version, read_models, read_price, read_gpu_price;
+
+#define A_PRICE "a number, as 1380 or 1380.50"
 static const struct tr_key price_keys[] = {
-	{ "per_gpu_month", tr_stack__read_decimal, "a number, as 1380 or 1380.50",
-		.is_required = true, INTO(struct tr_stack, price_per_gpu_month), NO_PLACE },
+	{ "per_gpu_month", read_gpu_price, A_PRICE, INTO(struct tr_stack, price_per_gpu),
+		NO_PLACE },
+	{ "per_gpu_hour", read_gpu_price, A_PRICE, INTO(struct tr_stack, price_per_gpu), NO_PLACE },
+	{ "per_gpu_year", read_gpu_price, A_PRICE, INTO(struct tr_stack, price_per_gpu), NO_PLACE },
 	{ "currency", tr_stack__read_currency, "three capital letters, as EUR", .is_required = true,
 		INTO(struct tr_stack, price_currency), NO_PLACE },
 	{ 0 },
 };
-
-static tr_stack__read_fn read_version, read_models;
 
 static const struct tr_key stack_keys[] = {
 	{ "version", read_version, "1", .is_required = true, NO_PLACE, .min = 1, .max = 1 },
@@ -80,8 +83,8 @@ static const struct tr_key stack_keys[] = {
 		INTO(struct tr_stack, name), NO_PLACE },
 	{ "gateway", tr_stack__read_mapping, "a mapping, as {listen: 127.0.0.1:8080}", NO_PLACE,
 		.keys = gateway_keys },
-	{ "price", tr_stack__read_mapping, "a mapping, as {per_gpu_month: 1380, currency: EUR}",
-		NO_PLACE, .keys = price_keys },
+	{ "price", read_price, "a mapping, as {per_gpu_month: 1380, currency: EUR}", NO_PLACE,
+		.keys = price_keys },
 	{ "models", read_models,
 		"a mapping from names to models, as chat: {model: Qwen/Qwen3-4B, engine: "
 		"llama.cpp, "
@@ -89,6 +92,38 @@ static const struct tr_key stack_keys[] = {
 		.is_required = true, NO_PLACE, .keys = model_keys },
 	{ 0 },
 };
+
+/* Whichever of the three keys it is. */
+static int read_gpu_price(struct tr_reader *r, const struct tr_key *key,
+	const struct tr_yaml *value, void *field, struct tr_err *err)
+{
+	struct tr_stack *stack = r->stack;
+
+	if (r->has_price)
+		return tr_yaml_fail(stack->file, value->key_at, err,
+			"'%s' is a second price of a GPU; allowed: one of per_gpu_hour, "
+			"per_gpu_month, per_gpu_year",
+			key->name);
+	r->has_price = true;
+	if (strcmp(key->name, "per_gpu_hour") == 0)
+		stack->price_per = TR_STACK_PER_HOUR;
+	else if (strcmp(key->name, "per_gpu_year") == 0)
+		stack->price_per = TR_STACK_PER_YEAR;
+	return tr_stack__read_decimal(r, key, value, field, err);
+}
+
+static int read_price(struct tr_reader *r, const struct tr_key *key, const struct tr_yaml *value,
+	void *field, struct tr_err *err)
+{
+	int ret = tr_stack__read_mapping(r, key, value, field, err);
+
+	if (ret == 0 && !r->has_price)
+		return tr_yaml_fail(r->stack->file, value->key_at, err,
+			"no 'per_gpu_month' in price, nor per_gpu_hour or per_gpu_year; allowed: "
+			"%s",
+			A_PRICE);
+	return ret;
+}
 
 static int read_version(struct tr_reader *r, const struct tr_key *key, const struct tr_yaml *value,
 	void *field, struct tr_err *err)

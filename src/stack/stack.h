@@ -40,11 +40,14 @@ struct tr_model {
 	struct tr_where at, at_slice, at_model, at_image, at_port, at_gpu, at_env_file;
 };
 
+enum tr_stack_per { TR_STACK_PER_MONTH, TR_STACK_PER_HOUR, TR_STACK_PER_YEAR };
+
 struct tr_stack {
 	char *file;	      /* as given */
 	char *name;	      /* [a-z0-9][a-z0-9-]{0,30}; default: the file's folder, made to fit */
 	char *gateway_listen; /* "127.0.0.1:8080"; NULL: no gateway asked for */
-	double price_per_gpu_month;
+	double price_per_gpu; /* per `price_per` */
+	enum tr_stack_per price_per;
 	char *price_currency; /* NULL: no price given */
 	size_t n_models;
 	struct tr_model *models; /* in file order */

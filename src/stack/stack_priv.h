@@ -21,6 +21,7 @@ struct tr_reader {
 	struct tr_stack *stack; /* being filled; its `file` stands in complaints */
 	const char *dir;	/* absolute: what relative paths start from */
 	char where[128];	/* "gateway", "models.chat": the mapping being read */
+	bool has_price;		/* of a GPU: given once */
 };
 
 struct tr_key;

@@ -25,6 +25,7 @@ MODEL     SLICE    GPU   SHARE  SLICE ALONE  STRANDED    COST  PAID NOW  A GPU E
 pair/a-0  2g.20gb    0  28.6 %       394.29      0.00  394.29    690.00     1380.00
 pair/b-0  2g.20gb    0  28.6 %       394.29      0.00  394.29    690.00     1380.00
 GPU 0: 42.9 % could still be cut, 591.43 EUR: 3g.40gb x1, 2g.20gb x1, 1g.20gb x2, 1g.10gb x3
+GPU 0 by heads: 1 model 1380.00 EUR, 2 models 690.00, 7 (the most) 197.14
 2 models: 1380.00 EUR a month, 690.00 EUR each; with a GPU each 2760.00 EUR" \
 		-- cost -f tranche.yaml
 	fits slices -- slices --json
@@ -66,6 +67,35 @@ GPU 0: 42.9 % could still be cut, 591.43 EUR: 3g.40gb x1, 2g.20gb x1, 1g.20gb x2
 	run -0 tranche cost -f tranche.yaml --price 1460/month --per hour --currency USD
 	[[ $output == *"2.0000 USD an hour for a GPU"* ]]
 	[[ $output == *"a month is counted as 730 hours, a year as 12 months"* ]]
+}
+
+@test "a stack file's price may be by the hour or the year, in any currency" {
+	node
+	two "price: {per_gpu_hour: 2.5, currency: USD}"
+	fits cost -- cost -f tranche.yaml --json
+	[ "$(value 'd["gpu_price"], d["currency"], d["per"]')" = "(1825.0, 'USD', 'month')" ]
+	run -0 tranche cost -f tranche.yaml --per hour
+	[[ $output == *"2.5000 USD an hour for a GPU"* ]]
+	[[ $output != *"730 hours"* ]]
+	two "price: {per_gpu_year: 2400000, currency: JPY}"
+	run -0 tranche cost -f tranche.yaml
+	[[ $output == *"200000.00 JPY a month for a GPU"* ]]
+	[[ $output == *"a month is counted as 730 hours, a year as 12 months"* ]]
+}
+
+@test "the sum on paper: a card's price by the heads that share it, as many as it can be cut for" {
+	local card
+
+	for card in a100-80gb=7 a30-24gb=4 h200-141gb=7; do
+		tranche virtual create --name golden "${card%=*}" >/dev/null 2>&1
+		printf '%s\n' "version: 1" "name: one" "models: {a: {engine: command, slice: whole, args: [sleep, '9']}}" \
+			>tranche.yaml
+		fits cost -- cost -f tranche.yaml --price 1380 --json
+		[ "$(value 'd["gpus"][0]["most_slices"]')" = "${card#*=}" ]
+		run -0 tranche cost -f tranche.yaml --price 1400 --currency EUR
+		[[ $output == *"GPU 0 by heads: 1 model 1400.00 EUR, 2 models 700.00, ${card#*=} (the most) "* ]]
+		tranche virtual destroy golden 2>/dev/null
+	done
 }
 
 @test "a model that runs has its cost by the price of its file" {

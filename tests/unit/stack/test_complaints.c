@@ -180,7 +180,14 @@ static void values_that_are_wrong(void **state)
 		{ "price: {per_gpu_month: -1}",
 			"1:24: 'per_gpu_month' is '-1'; allowed: a number, as 1380 or 1380.50" },
 		{ "price: {per_gpu_month: 1,380}",
-			"1:26: unknown key '380' in price; allowed: per_gpu_month, currency" },
+			"1:26: unknown key '380' in price; allowed: per_gpu_month, per_gpu_hour, "
+			"per_gpu_year, currency" },
+		{ "price: {per_gpu_month: 1380, per_gpu_hour: 2, currency: EUR}",
+			"1:30: 'per_gpu_hour' is a second price of a GPU; allowed: one of "
+			"per_gpu_hour, per_gpu_month, per_gpu_year" },
+		{ "price: {currency: EUR}",
+			"1:1: no 'per_gpu_month' in price, nor per_gpu_hour or per_gpu_year; "
+			"allowed: a number, as 1380 or 1380.50" },
 		{ "price: {currency: eur}",
 			"1:19: 'currency' is 'eur'; allowed: three capital letters, as EUR" },
 	};

@@ -70,7 +70,8 @@ static void every_key_arrives(void **state)
 	assert_string_equal(stack->file, "/srv/x/tranche.yaml");
 	assert_string_equal(stack->name, "demo");
 	assert_string_equal(stack->gateway_listen, "127.0.0.1:8080");
-	assert_true(stack->price_per_gpu_month == 1380);
+	assert_true(stack->price_per_gpu == 1380);
+	assert_int_equal(stack->price_per, TR_STACK_PER_MONTH);
 	assert_string_equal(stack->price_currency, "EUR");
 	assert_string_equal(stack->text, demo);
 	assert_int_equal(stack->n_models, 2);
