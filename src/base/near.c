@@ -6,6 +6,12 @@
 
 enum { MAX_LEN = 63 }; /* longer words are compared by their beginnings */
 
+/* Capitals are no slip: "UP" is up. */
+static char lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
 static unsigned min3(unsigned a, unsigned b, unsigned c)
 {
 	unsigned least = a < b ? a : b;
@@ -29,15 +35,23 @@ unsigned tr_near_distance(const char *a, size_t len_a, const char *b, size_t len
 
 		now[0] = (unsigned)i;
 		for (size_t j = 1; j <= len_b; j++) {
-			unsigned replaced = before[j - 1] + (a[i - 1] != b[j - 1]);
+			unsigned replaced = before[j - 1] + (lower(a[i - 1]) != lower(b[j - 1]));
 
 			now[j] = min3(before[j] + 1, now[j - 1] + 1, replaced);
-			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
-				older[j - 2] + 1 < now[j])
+			if (i > 1 && j > 1 && lower(a[i - 1]) == lower(b[j - 2]) &&
+				lower(a[i - 2]) == lower(b[j - 1]) && older[j - 2] + 1 < now[j])
 				now[j] = older[j - 2] + 1;
 		}
 	}
 	return rows[len_a % 3][len_b];
+}
+
+static bool begins(const char *name, const char *word, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (lower(name[i]) != lower(word[i]))
+			return false;
+	return true;
 }
 
 /* A beginning ("prof") is as good as one slip. */
@@ -46,7 +60,7 @@ static unsigned effective_distance(const char *wrong, const char *name, size_t n
 	size_t len = strlen(wrong);
 	unsigned distance = tr_near_distance(wrong, len, name, name_len);
 
-	if (len >= 2 && len <= name_len && strncmp(wrong, name, len) == 0 && distance > 1)
+	if (len >= 2 && len <= name_len && begins(name, wrong, len) && distance > 1)
 		return 1;
 	return distance;
 }

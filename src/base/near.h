@@ -8,7 +8,8 @@
 
 enum { TR_NEAR_MAX = 3 };
 
-/* How many single letters were added, left out, replaced, or swapped with their neighbour. */
+/* How many single letters were added, left out, replaced, or swapped with their neighbour; small
+ * and capital ones are the same. */
 unsigned tr_near_distance(const char *a, size_t len_a, const char *b, size_t len_b);
 
 struct tr_near {

@@ -54,6 +54,12 @@ static int run(const struct tr_call *call, struct tr_err *err)
 	return r;
 }
 
+static const char *const example[] = {
+	"tranche cdi list",
+	"podman run --device nvidia.com/gpu=MIG-... IMAGE   # what the names are for",
+	NULL,
+};
+
 const struct tr_cmd tr_cmd_cdi_list = {
 	.path = "cdi list",
 	.args = "",
@@ -61,5 +67,6 @@ const struct tr_cmd tr_cmd_cdi_list = {
 	.group = TR_GROUP_VIRTUAL,
 	.uses = TR_USES_NODE | TR_USES_JSON,
 	.also = "ls",
+	.example = example,
 	.run = run,
 };

@@ -73,9 +73,14 @@ static int read_price(const char *text, struct tr_cost_ask *ask, struct tr_err *
 	return text[len] ? read_per(text + len + 1, &ask->price_per, err) : 0;
 }
 
+static bool is_currency(const char *text)
+{
+	return strlen(text) == 3 && strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == 3;
+}
+
 static int read_currency(const char *text, struct tr_err *err)
 {
-	if (strlen(text) == 3 && strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == 3)
+	if (is_currency(text))
 		return 0;
 	tr_fail(err, TR_E_INVALID, "'%.30s' is no currency: three capital letters", text);
 	return tr_hint(err, "tranche cost --currency EUR");
@@ -96,6 +101,11 @@ static int read_ask(const struct tr_call *call, struct tr_cost_ask *ret, struct 
 		tr_fail(err, TR_E_INVALID, "there is no rule '%.30s': compute, memory or larger",
 			o->by);
 		return tr_hint(err, "tranche cost --by larger");
+	}
+	if (ret->stack && o->price && !o->currency && is_currency(ret->stack)) {
+		tr_fail(err, TR_E_INVALID, "'%s' stands where a stack's name would", ret->stack);
+		return tr_hint(
+			err, "tranche cost --price %.30s --currency %s", o->price, ret->stack);
 	}
 	if (ret->stack && ret->file)
 		return tr_fail(err, TR_E_INVALID, "a stack that runs, or a file: not both");

@@ -118,6 +118,12 @@ static int run(const struct tr_call *call, struct tr_err *err)
 	return count(checks, TR_VERDICT_PROBLEM) ? EXIT_PROBLEM : 0;
 }
 
+static const char *const example[] = {
+	"tranche doctor",
+	"tranche doctor --json | jq .findings",
+	NULL,
+};
+
 const struct tr_cmd tr_cmd_doctor = {
 	.path = "doctor",
 	.args = "",
@@ -125,5 +131,6 @@ const struct tr_cmd tr_cmd_doctor = {
 	.group = TR_GROUP_OTHER,
 	.uses = TR_USES_NODE | TR_USES_JSON,
 	.also = "check diagnose debug health",
+	.example = example,
 	.run = run,
 };

@@ -107,6 +107,12 @@ static int run(const struct tr_call *call, struct tr_err *err)
 	return call->common->json ? show_json(node, gpus, err) : show(node, gpus, err);
 }
 
+static const char *const example[] = {
+	"tranche gpus",
+	"tranche gpus --json | jq \".gpus[0].mig_on\"",
+	NULL,
+};
+
 const struct tr_cmd tr_cmd_gpus = {
 	.path = "gpus",
 	.args = "",
@@ -114,5 +120,6 @@ const struct tr_cmd tr_cmd_gpus = {
 	.group = TR_GROUP_LOOK,
 	.uses = TR_USES_NODE | TR_USES_JSON,
 	.also = "gpu info devices list ls get",
+	.example = example,
 	.run = run,
 };

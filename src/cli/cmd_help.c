@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/err.h"
 #include "cli/cmd.h"
 #include "cli/help.h"
 
@@ -31,12 +32,24 @@ static int run(const struct tr_call *call, struct tr_err *err)
 		tr_help_cmd(cmd, stdout);
 		return 0;
 	}
-	if (!cmd && call->n_args == 1 && tr_cmd_is_family(call->cmds, call->args[0])) {
+	if (cmd) {
+		tr_fail(err, TR_E_INVALID,
+			"'tranche help' takes one command, and '%.60s' is too much",
+			call->args[used]);
+		return tr_hint(err, "tranche help %s", cmd->path);
+	}
+	if (call->n_args == 1 && tr_cmd_is_family(call->cmds, call->args[0])) {
 		tr_help_family(call->cmds, call->args[0], stdout);
 		return 0;
 	}
 	return tr_cmd_unknown(call->cmds, call->args, call->n_args, err);
 }
+
+static const char *const example[] = {
+	"tranche help create",
+	"tranche help virtual      # the commands that begin so",
+	NULL,
+};
 
 const struct tr_cmd tr_cmd_help = {
 	.path = "help",
@@ -47,5 +60,6 @@ const struct tr_cmd tr_cmd_help = {
 	.opts_size = sizeof(struct opts),
 	.max_args = 2,
 	.also = "man usage",
+	.example = example,
 	.run = run,
 };

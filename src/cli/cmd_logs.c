@@ -51,7 +51,7 @@ const struct tr_cmd tr_cmd_logs = {
 	.defaults = &defaults,
 	.min_args = 1,
 	.max_args = 1,
-	.also = "log journal attach",
+	.also = "tail log journal attach",
 	.example = example,
 	.run = run,
 };

@@ -12,6 +12,8 @@ static int fail_no_stack(struct tr_node *node, const char *stack, struct tr_err 
 	if (tr_stack_names(node, &names, err) < 0)
 		return -(int)err->code;
 	tr_show_stack_names(&hint, "tranche ps", names);
+	if (!hint.len)
+		tr_buf_puts(&hint, "tranche up   starts what a stack file asks for");
 	tr_fail(err, TR_E_NOT_FOUND, "there is no stack '%.60s'", stack);
 	return tr_hint(err, "%s", tr_buf_str(&hint));
 }
@@ -32,6 +34,12 @@ static int run(const struct tr_call *call, struct tr_err *err)
 	return tr_show_replicas(node, replicas, err);
 }
 
+static const char *const example[] = {
+	"tranche ps                # every model of the node",
+	"tranche ps demo           # one stack",
+	NULL,
+};
+
 const struct tr_cmd tr_cmd_ps = {
 	.path = "ps",
 	.args = "[STACK]",
@@ -40,5 +48,6 @@ const struct tr_cmd tr_cmd_ps = {
 	.uses = TR_USES_NODE | TR_USES_JSON,
 	.max_args = 1,
 	.also = "list ls get top stats models pods",
+	.example = example,
 	.run = run,
 };

@@ -144,8 +144,13 @@ static int run(const struct tr_call *call, struct tr_err *err)
 		.signal = &to_pass };
 
 	if (!job.n_argv && !job.image) {
-		tr_fail(err, TR_E_INVALID, "'tranche run' needs a command, or --image");
-		return tr_hint(err, "tranche run %s -- python3 train.py", job.profile);
+		bool has_size = job.profile[0] >= '0' && job.profile[0] <= '9';
+
+		tr_fail(err, TR_E_INVALID, "'tranche run' needs %s",
+			has_size ? "a command, or --image" : "a slice's size, then a command");
+		return tr_hint(err, "tranche run %.60s -- %.60s",
+			has_size ? job.profile : "1g.10gb",
+			has_size ? "python3 train.py" : job.profile);
 	}
 	if (tr_node_open(call->common->node, &node, err) < 0 ||
 		tr_talk_begin(&talk, call, node, &inner, err) < 0)

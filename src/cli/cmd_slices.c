@@ -29,6 +29,20 @@ static size_t keep_card(struct tr_slices *slices, int gpu)
 	return kept;
 }
 
+/* A card that is not there is no card without slices. */
+static int check_card(struct tr_node *node, int gpu, struct tr_err *err)
+{
+	TR_AUTO(tr_gpus_freep) struct tr_gpus *gpus = NULL;
+
+	if (tr_gpus_get(node, &gpus, err) < 0)
+		return -(int)err->code;
+	for (size_t i = 0; i < gpus->n; i++)
+		if (gpus->v[i].idx == (uint32_t)gpu)
+			return 0;
+	tr_fail(err, TR_E_NOT_FOUND, "there is no GPU %d: the node has %zu", gpu, gpus->n);
+	return tr_hint(err, "tranche gpus   lists them");
+}
+
 static int run(const struct tr_call *call, struct tr_err *err)
 {
 	TR_AUTO(tr_node_closep) struct tr_node *node = NULL;
@@ -37,6 +51,8 @@ static int run(const struct tr_call *call, struct tr_err *err)
 	struct tr_slices view;
 
 	if (tr_show_node_open(call, &node, err) < 0 || tr_slices_get(node, &slices, err) < 0)
+		return -(int)err->code;
+	if (call->common->gpu >= 0 && check_card(node, call->common->gpu, err) < 0)
 		return -(int)err->code;
 	view = (struct tr_slices){ keep_card(slices, call->common->gpu), slices->v };
 	if (call->common->json)
@@ -47,6 +63,12 @@ static int run(const struct tr_call *call, struct tr_err *err)
 	return 0;
 }
 
+static const char *const example[] = {
+	"tranche slices                # every slice of the node",
+	"tranche slices --gpu 1 -q     # UUIDs alone, to be used in other commands",
+	NULL,
+};
+
 const struct tr_cmd tr_cmd_slices = {
 	.path = "slices",
 	.args = "",
@@ -56,5 +78,6 @@ const struct tr_cmd tr_cmd_slices = {
 	.opts = opts,
 	.opts_size = sizeof(struct opts),
 	.also = "slice list ls instances lgi get",
+	.example = example,
 	.run = run,
 };

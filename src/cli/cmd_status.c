@@ -229,12 +229,19 @@ static int run(const struct tr_call *call, struct tr_err *err)
 	return 0;
 }
 
+static const char *const example[] = {
+	"tranche status",
+	"tranche status --node hardware",
+	NULL,
+};
+
 const struct tr_cmd tr_cmd_status = {
 	.path = "status",
 	.args = "",
 	.help = "Draw each GPU: its slices, and how full it is",
 	.group = TR_GROUP_LOOK,
 	.uses = TR_USES_NODE | TR_USES_JSON,
-	.also = "top utilisation utilization usage",
+	.also = "watch monitor top utilisation utilization usage",
+	.example = example,
 	.run = run,
 };

@@ -65,7 +65,7 @@ const struct tr_cmd tr_cmd_up = {
 		TR_USES_GRACE,
 	.opts = opts,
 	.opts_size = sizeof(struct opts),
-	.also = "start apply deploy install",
+	.also = "pull serve scale start apply deploy install",
 	.example = example,
 	.run = run,
 };

@@ -17,11 +17,18 @@ static int run(const struct tr_call *call, struct tr_err *err)
 	return tr_js_print(&js, err);
 }
 
+static const char *const example[] = {
+	"tranche version",
+	"tranche version --json",
+	NULL,
+};
+
 const struct tr_cmd tr_cmd_version = {
 	.path = "version",
 	.args = "",
 	.help = "Print the version",
 	.group = TR_GROUP_OTHER,
 	.uses = TR_USES_JSON,
+	.example = example,
 	.run = run,
 };

@@ -30,6 +30,12 @@ static int run(const struct tr_call *call, struct tr_err *err)
 	return call->common->json || call->common->dry_run ? tr_talk_end(&talk, err) : 0;
 }
 
+static const char *const example[] = {
+	"tranche virtual destroy a100-80gb",
+	"tranche virtual destroy --force lab    # stops what runs there, too",
+	NULL,
+};
+
 const struct tr_cmd tr_cmd_virtual_destroy = {
 	.path = "virtual destroy",
 	.args = "NAME...",
@@ -41,5 +47,6 @@ const struct tr_cmd tr_cmd_virtual_destroy = {
 	.min_args = 1,
 	.max_args = SIZE_MAX,
 	.also = "rm delete remove",
+	.example = example,
 	.run = run,
 };

@@ -59,12 +59,18 @@ static int run(const struct tr_call *call, struct tr_err *err)
 	return call->common->json ? show_json(nodes, err) : show(nodes, err);
 }
 
+static const char *const example[] = {
+	"tranche virtual list",
+	NULL,
+};
+
 const struct tr_cmd tr_cmd_virtual_list = {
 	.path = "virtual list",
 	.args = "",
 	.help = "Show the virtual nodes",
 	.group = TR_GROUP_VIRTUAL,
 	.uses = TR_USES_JSON,
-	.also = "ls nodes",
+	.also = "node ls nodes",
+	.example = example,
 	.run = run,
 };

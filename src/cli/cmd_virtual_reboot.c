@@ -10,6 +10,11 @@ static int run(const struct tr_call *call, struct tr_err *err)
 	return tr_show_virtual_done(call, call->args[0], "was started anew", err);
 }
 
+static const char *const example[] = {
+	"tranche virtual reboot a100-80gb",
+	NULL,
+};
+
 const struct tr_cmd tr_cmd_virtual_reboot = {
 	.path = "virtual reboot",
 	.args = "NODE",
@@ -19,5 +24,6 @@ const struct tr_cmd tr_cmd_virtual_reboot = {
 	.min_args = 1,
 	.max_args = 1,
 	.also = "restart boot",
+	.example = example,
 	.run = run,
 };

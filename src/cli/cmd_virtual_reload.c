@@ -10,6 +10,11 @@ static int run(const struct tr_call *call, struct tr_err *err)
 	return tr_show_virtual_done(call, call->args[0], "was loaded anew", err);
 }
 
+static const char *const example[] = {
+	"tranche virtual reload a100-80gb",
+	NULL,
+};
+
 const struct tr_cmd tr_cmd_virtual_reload = {
 	.path = "virtual reload",
 	.args = "NODE",
@@ -19,5 +24,6 @@ const struct tr_cmd tr_cmd_virtual_reload = {
 	.min_args = 1,
 	.max_args = 1,
 	.also = "rmmod modprobe unload",
+	.example = example,
 	.run = run,
 };

@@ -36,6 +36,30 @@ struct tr_term tr_term_of(FILE *stream)
 	return term;
 }
 
+void tr_term_wrap(FILE *out, struct tr_term term, size_t column, size_t indent, const char *text)
+{
+	const char *end = text + strcspn(text, "\n");
+
+	if (!term.width)
+		end = text;
+	while (text < end) {
+		size_t blanks = strspn(text, " "), len = strcspn(text + blanks, " \n");
+
+		/* A word that is too long for any line stays in one piece, to be copied. */
+		if (column + blanks + len > term.width && column > indent) {
+			fprintf(out, "\n%*s", (int)indent, "");
+			column = indent;
+			blanks = strspn(text, " ");
+			text += blanks;
+			blanks = 0;
+		}
+		fwrite(text, 1, blanks + len, out);
+		column += blanks + len;
+		text += blanks + len;
+	}
+	fputs(text, out);
+}
+
 const char *tr_style_begin(struct tr_term term, enum tr_style style)
 {
 	static const char *const codes[] = {

@@ -24,6 +24,13 @@ enum tr_style {
 	TR_STYLE_HEAD
 };
 
+/*
+ * Prints a text that begins at `column`, broken at blanks so that no line is wider than the
+ * terminal; what follows is indented. Only up to its first newline, since what stands behind that
+ * is no sentence of ours (a log's end). Without a terminal it is printed as it is.
+ */
+void tr_term_wrap(FILE *out, struct tr_term term, size_t column, size_t indent, const char *text);
+
 /* The escape sequences that begin and end a style; "" without colour. */
 const char *tr_style_begin(struct tr_term term, enum tr_style style);
 const char *tr_style_end(struct tr_term term, enum tr_style style);

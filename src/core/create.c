@@ -407,8 +407,9 @@ static int find_named(
 	if (n == 0) {
 		tr_fail(err, TR_E_NOT_FOUND, "there is no slice '%.100s'", text);
 		return tr_hint(err,
-			"tranche slices   lists them; name one by UUID (8 characters of "
-			"it at least) or as GPU:START");
+			"tranche slices   lists them\n"
+			"tranche destroy 0:4   names one by GPU:START; its UUID does, too, or the "
+			"first 8 characters of that");
 	}
 	if (n > 1)
 		return tr_fail(

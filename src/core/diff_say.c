@@ -47,8 +47,8 @@ static int hint_free(const struct tr_diff *d, const struct tr_card *card)
 	if (card && card->n_slices == 0 && *card->clients)
 		return tr_hint(
 			d->err, "stop what uses GPU %u, then type the command again", card->idx);
-	return tr_hint(d->err, "tranche slices   shows who holds what; 'tranche down STACK' and "
-			       "'tranche destroy GPU:START' make room");
+	return tr_hint(d->err, "tranche slices   shows who holds what\n"
+			       "tranche down STACK   or   tranche destroy GPU:START   makes room");
 }
 
 int tr_diff__no_whole_card(const struct tr_diff *d, const struct tr_want *want)
@@ -79,8 +79,9 @@ int tr_diff__explain(const struct tr_diff *d, const struct tr_want *const *missi
 		if (strncmp(d->err->msg, missing[i]->who, len) == 0 && d->err->msg[len] == ':') {
 			struct tr_err inner = *d->err;
 
-			return tr_stack_fail(missing[i]->stack, missing[i]->model->at_slice, d->err,
+			tr_stack_fail(missing[i]->stack, missing[i]->model->at_slice, d->err,
 				"model '%s'%s", missing[i]->model->name, inner.msg + len);
+			return tr_hint(d->err, "%s", inner.hint);
 		}
 	}
 	return -(int)d->err->code;

@@ -137,11 +137,11 @@ static int pick_runtime(const struct tr_job *job, const struct tr_change *change
 	struct tr_err ignored;
 
 	if (!job->image) {
-		if (name && strcmp(name, "process") != 0) {
+		if (name && tr_runtime_named(name) && strcmp(name, "process") != 0) {
 			tr_fail(err, TR_E_INVALID, "runtime '%s' needs an image", name);
 			return tr_hint(err, "tranche run %s --image IMAGE -- ...", job->profile);
 		}
-		return tr_runtime_pick("process", ret, err);
+		return tr_runtime_pick(name ? name : "process", ret, err);
 	}
 	if (!name)
 		return tr_runtime_first(/* of_images= */ true, ret, &ignored, err);

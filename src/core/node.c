@@ -33,8 +33,8 @@ static int no_node(struct tr_err *err)
 		"this machine has no NVIDIA driver (%s), and there is no virtual node",
 		library_name);
 	return tr_hint(err,
-		"with a GPU: install NVIDIA's driver; without one: tranche virtual create "
-		"a100-sxm4-80gb");
+		"install NVIDIA's driver, if this machine has a GPU\n"
+		"tranche virtual create a100-sxm4-80gb   simulates one, if it has none");
 }
 
 static int several_nodes(const struct tr_strv *names, struct tr_err *err)

@@ -49,11 +49,14 @@ static int no_match(const struct match *match, const char *which, struct tr_err 
 	for (size_t i = 0; i < match->all->n; i++)
 		tr_buf_addf(&list, "%s%s/%s-%u", i ? ", " : "", match->all->v[i].stack,
 			match->all->v[i].model, match->all->v[i].replica);
-	if (list.len == 0)
-		return tr_fail(err, TR_E_NOT_FOUND, "there is no model '%.100s': none is asked for",
+	if (list.len == 0) {
+		tr_fail(err, TR_E_NOT_FOUND, "there is no model '%.100s': none is asked for",
 			which);
-	return tr_fail(err, TR_E_NOT_FOUND, "there is no model '%.100s'; there are %s", which,
+		return tr_hint(err, "tranche up   starts those of a stack file");
+	}
+	tr_fail(err, TR_E_NOT_FOUND, "there is no model '%.100s'; there are %s", which,
 		tr_buf_str(&list));
+	return tr_hint(err, "tranche ps   shows them");
 }
 
 /* All replicas that bear the name; they are of one stack. */

@@ -256,11 +256,14 @@ static int no_stack(const struct tr_node *node, const struct tr_strv *names, con
 
 	for (size_t i = 0; i < names->n; i++)
 		tr_buf_addf(&list, "%s'%s'", i ? ", " : "", names->v[i]);
-	if (names->n == 0)
-		return tr_fail(err, TR_E_NOT_FOUND,
-			"there is no stack '%s': node '%s' has none at all", stack, node->name);
-	return tr_fail(err, TR_E_NOT_FOUND, "there is no stack '%s'; node '%s' has %s", stack,
-		node->name, tr_buf_str(&list));
+	if (names->n == 0) {
+		tr_fail(err, TR_E_NOT_FOUND, "there is no stack '%s': node '%s' has none at all",
+			stack, node->name);
+		return tr_hint(err, "tranche slices   shows what is cut without a stack");
+	}
+	tr_fail(err, TR_E_NOT_FOUND, "there is no stack '%s'; node '%s' has %s", stack, node->name,
+		tr_buf_str(&list));
+	return tr_hint(err, "tranche down %s", names->v[0]);
 }
 
 static int forget_logs(const struct tr_node *node, const char *stack, struct tr_err *err)

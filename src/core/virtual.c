@@ -4,25 +4,54 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/near.h"
 #include "base/paths.h"
 #include "core/store.h"
 #include "sim/state/state.h"
 
+#include <ctype.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/sysinfo.h>
 
+/* "RTX4090" is in "geforce-rtx-4090": letters and digits alone count. */
+static bool is_part_of(const char *word, const char *key)
+{
+	for (; *key; key++) {
+		const char *w = word, *k = key;
+
+		for (;; w++, k++) {
+			w += strspn(w, "-_ ");
+			k += strspn(k, "-_ ");
+			if (!*w)
+				return true;
+			if (tolower((unsigned char)*w) != *k)
+				break;
+		}
+	}
+	return false;
+}
+
 static int unknown_product(const char *key, struct tr_err *err)
 {
-	TR_AUTO_BUF list = { 0 };
-	size_t n;
+	struct tr_near near = { .wrong = key };
+	TR_AUTO_BUF list = { 0 }, hint = { 0 };
+	size_t n, n_said = 0;
 	const struct tr_gpu_product *products = tr_facts_products(&n);
 
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		tr_buf_addf(&list, "%s%s", i ? ", " : "", products[i].key);
-	return tr_fail(err, TR_E_INVALID, "there is no GPU '%.40s' to simulate; there are %s", key,
+		tr_near_offer(&near, products[i].key, strlen(products[i].key));
+		if (strlen(key) >= 2 && is_part_of(key, products[i].key) && n_said++ < TR_NEAR_MAX)
+			tr_buf_addf(&hint, "tranche virtual create %s\n", products[i].key);
+	}
+	for (size_t i = 0; i < near.n && !n_said; i++)
+		tr_buf_addf(&hint, "tranche virtual create %s\n", near.v[i]);
+	tr_fail(err, TR_E_INVALID, "there is no GPU '%.40s' to simulate; there are %s", key,
 		tr_buf_str(&list));
+	return tr_hint(
+		err, "%s", hint.len ? tr_buf_str(&hint) : "tranche virtual create a100-80gb");
 }
 
 static int find_specs(const struct tr_virtual_gpu *gpus, size_t n_gpus,

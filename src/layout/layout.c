@@ -297,6 +297,17 @@ static int no_label(const struct tr_layout_file *layout, const char *label, stru
 	}
 	for (size_t i = 0; i < near.n; i++)
 		tr_buf_addf(&meant, "%s'%s'", i ? " or " : ", did you mean ", TR_SHOWN(near.v[i]));
+	/* Four dozen come with tranche: their rule says more than their list. */
+	if (strcmp(layout->file, TR_LAYOUT_SHIPPED) == 0) {
+		tr_fail(err, TR_E_NOT_FOUND,
+			"there is no label '%s'%s%s; there are all-disabled, all-enabled, "
+			"all-balanced, and all-SIZE, as all-1g.10gb",
+			TR_SHOWN(label), tr_buf_str(&meant), near.n ? "?" : "");
+		return tr_hint(err,
+			"-f %s   for a layout of your own\n"
+			"tranche profiles   lists the sizes of this node",
+			strstr(label, ".y") ? TR_SHOWN(label) : "FILE");
+	}
 	return tr_fail(err, TR_E_NOT_FOUND, "%s: there is no label '%s'%s%s; there is %s",
 		tr_yaml_file(layout->file), TR_SHOWN(label), tr_buf_str(&meant), near.n ? "?" : "",
 		tr_buf_str(&list));

@@ -67,6 +67,9 @@ struct tr_layout_label {
 	struct tr_layout_spec *specs;
 };
 
+/* `file` of the labels that come with tranche. */
+#define TR_LAYOUT_SHIPPED "<shipped>"
+
 struct tr_layout_file {
 	char *file;
 	bool is_stock; /* nvidia-mig-parted's format */

@@ -135,7 +135,7 @@ int tr_layout_shipped(struct tr_layout_file **ret, struct tr_err *err)
 {
 	TR_AUTO(tr_layout_freep) struct tr_layout_file *layout = calloc(1, sizeof(*layout));
 
-	if (!layout || !(layout->file = strdup("<shipped>")) || !fill(layout))
+	if (!layout || !(layout->file = strdup(TR_LAYOUT_SHIPPED)) || !fill(layout))
 		return tr_fail(err, TR_E_NO_MEMORY, "make the shipped labels: out of memory");
 	*ret = TR_TAKE(layout);
 	return 0;

@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/near.h"
 #include "facts/facts.h"
 #include "plan/plan_priv.h"
 
@@ -47,6 +48,22 @@ static const struct tr_plan_profile *by_id(const struct tr_plan_gpu *gpu, uint32
 
 /* --- What a want means on a card --- */
 
+static int hint_profile(const struct tr_plan_gpu *gpu, const char *word, struct tr_err *err)
+{
+	static const char all[] = "tranche profiles   lists sizes, and where each may start";
+	struct tr_near near = { .wrong = word };
+	TR_AUTO_BUF hint = { 0 };
+
+	if (strpbrk(word, ",*+x"))
+		return tr_hint(err,
+			"a size for each slice, with blanks between: 1g.10gb 1g.10gb\n%s", all);
+	for (size_t i = 0; i < gpu->n_profiles; i++)
+		tr_near_offer(&near, gpu->profiles[i].name, strlen(gpu->profiles[i].name));
+	for (size_t i = 0; i < near.n; i++)
+		tr_buf_addf(&hint, "%s\n", near.v[i]);
+	return tr_hint(err, "%s%s", tr_buf_str(&hint), all);
+}
+
 static int no_such_profile(
 	const struct tr_plan_gpu *gpu, const struct tr_plan_want *want, struct tr_err *err)
 {
@@ -59,8 +76,9 @@ static int no_such_profile(
 		return tr_fail(err, TR_E_INVALID,
 			"%s: no slice of GPU %u (%s) has %llu MiB; it has %s", want->who, gpu->idx,
 			gpu->title, (unsigned long long)want->memory_mib, tr_buf_str(&list));
-	return tr_fail(err, TR_E_INVALID, "%s: GPU %u (%s) has no profile '%s'; it has %s",
-		want->who, gpu->idx, gpu->title, want->profile, tr_buf_str(&list));
+	tr_fail(err, TR_E_INVALID, "%s: GPU %u (%s) has no profile '%s'; it has %s", want->who,
+		gpu->idx, gpu->title, want->profile, tr_buf_str(&list));
+	return hint_profile(gpu, want->profile, err);
 }
 
 static bool is_number(const char *text, uint32_t *ret)
@@ -355,10 +373,32 @@ static void say_used(const struct tr_plan_gpu *gpu, struct tr_buf *ret)
 		gpu->n_used ? tr_buf_str(&list) : "nothing");
 }
 
+/* More of one size than all the cards, empty, have room for: nobody can make that room. */
+static void say_most(const struct search *s, size_t n_wants, size_t want, struct tr_buf *ret)
+{
+	const struct tr_plan_profile **row = &s->profiles[want * s->n_gpus];
+	size_t n_same = 0, n_most = 0;
+	const char *name = NULL;
+
+	for (size_t g = 0; g < s->n_gpus; g++) {
+		n_most += row[g] ? row[g]->max : 0;
+		name = row[g] ? row[g]->name : name;
+	}
+	for (size_t w = 0; w < n_wants; w++) {
+		bool is_same = true;
+
+		for (size_t g = 0; g < s->n_gpus; g++)
+			is_same = is_same && s->profiles[w * s->n_gpus + g] == row[g];
+		n_same += is_same;
+	}
+	if (name && n_same > n_most)
+		tr_buf_addf(ret, "; of %s at most %zu fit", name, n_most);
+}
+
 static int no_room(struct search *s, struct tr_err *err)
 {
 	TR_AUTO_BUF fit = { 0 }, rest = { 0 }, used = { 0 };
-	size_t all = s->n_wants;
+	size_t all = s->n_wants, first_out = all;
 
 	/* Which wants fit, one after the other in the order asked for: the first that does not is
 	 * left out, and so on. */
@@ -377,15 +417,19 @@ static int no_room(struct search *s, struct tr_err *err)
 		search(s, 0);
 		if (s->found)
 			n_in++;
+		else if (first_out == all)
+			first_out = w;
 		tr_buf_addf(s->found ? &fit : &rest, "%s%s",
 			(s->found ? fit.len : rest.len) ? ", " : "", s->wants[w].who);
 	}
+	if (first_out < all)
+		say_most(s, all, first_out, &used);
 	for (size_t g = 0; g < s->n_gpus && g < 8; g++)
 		say_used(&s->gpus[g], &used);
 	tr_fail(err, TR_E_NO_ROOM, "no room for %s%s%s%s", tr_buf_str(&rest),
 		fit.len ? "; there is room for " : "", tr_buf_str(&fit), tr_buf_str(&used));
-	return tr_hint(err, "tranche slices   shows who holds what; 'tranche down STACK' and "
-			    "'tranche destroy GPU:START' make room");
+	return tr_hint(err, "tranche slices   shows who holds what\n"
+			    "tranche down STACK   or   tranche destroy GPU:START   makes room");
 }
 
 /* --- Putting it together --- */
@@ -402,8 +446,10 @@ static int check_start(const struct tr_plan_want *want, const struct tr_plan_gpu
 			return 0;
 		tr_buf_addf(&list, "%s%u", i ? ", " : "", profile->starts[i]);
 	}
-	return tr_fail(err, TR_E_INVALID, "%s: on GPU %u a %s starts at %s, not at %d", want->who,
+	tr_fail(err, TR_E_INVALID, "%s: on GPU %u a %s starts at %s, not at %d", want->who,
 		gpu->idx, profile->name, tr_buf_str(&list), want->start);
+	return tr_hint(
+		err, "%s   with no ':%d' goes where there is room", profile->name, want->start);
 }
 
 /* The first card's complaint is the one that is told. */

@@ -2,6 +2,7 @@
 #include "run/run.h"
 
 #include "base/err.h"
+#include "base/near.h"
 #include "base/spawn.h"
 #include "run/run_priv.h"
 
@@ -58,6 +59,7 @@ const struct tr_runtime *tr_runtime_named(const char *name)
 static int pick_by_name(const char *name, const struct tr_runtime **ret, struct tr_err *err)
 {
 	const struct tr_runtime *runtime = tr_runtime_named(name);
+	struct tr_near near = { .wrong = name };
 	TR_AUTO_BUF known = { 0 };
 
 	if (runtime) {
@@ -66,10 +68,13 @@ static int pick_by_name(const char *name, const struct tr_runtime **ret, struct 
 		*ret = runtime;
 		return 0;
 	}
-	for (size_t i = 0; i < TR_COUNT(runtimes); i++)
+	for (size_t i = 0; i < TR_COUNT(runtimes); i++) {
 		tr_buf_addf(&known, "%s%s", i ? ", " : "", runtimes[i]->name);
-	return tr_fail(err, TR_E_INVALID, "there is no runtime '%.50s'; there are %s", name,
+		tr_near_offer(&near, runtimes[i]->name, strlen(runtimes[i]->name));
+	}
+	tr_fail(err, TR_E_INVALID, "there is no runtime '%.50s'; there are %s", name,
 		tr_buf_str(&known));
+	return tr_hint(err, "--runtime %s", near.n ? near.v[0] : runtimes[0]->name);
 }
 
 static bool is_installed(const struct tr_runtime *runtime)

@@ -152,8 +152,11 @@ int tr_stack_load(const char *file, struct tr_stack **ret, struct tr_err *err)
 		return tr_yaml_fail(file, (struct tr_where){ 1, 1 }, err,
 			"too large a file; allowed: %d bytes", TR_YAML_MAX_BYTES);
 	if (r == -TR_E_NOT_FOUND)
-		tr_hint(err, "write a tranche.yaml there, or name another file with -f FILE");
-	if (r < 0)
-		return r;
-	return tr_stack_parse(file, text, len, ret, err);
+		tr_hint(err, "write a tranche.yaml there, or name another file with -f FILE\n"
+			     "man tranche.yaml   has some to start from");
+	if (r == 0)
+		r = tr_stack_parse(file, text, len, ret, err);
+	if (r == -TR_E_INVALID && !*err->hint)
+		tr_hint(err, "man tranche.yaml   has every key, and examples");
+	return r;
 }

@@ -26,7 +26,7 @@ finding()
 	[ "$status" -eq 1 ]
 	[[ $output == *"problem   driver           this machine has no NVIDIA driver"* ]] ||
 		skip "this machine has a driver"
-	[[ $output == *"try: with a GPU: install NVIDIA's driver; without one: tranche virtual create"* ]]
+	[[ $output == *"try: install NVIDIA's driver, if this machine has a GPU"* ]]
 	[[ ${lines[-1]} == "1 problem, "* ]]
 	run --separate-stderr tranche doctor --json
 	[ "$(value '"virtual" in d')" = False ]

@@ -53,7 +53,7 @@ static const struct fit_case {
 		"no room for want 8 (1g.10gb); there is room for want 1 (1g.10gb), want 2 "
 		"(1g.10gb), "
 		"want 3 (1g.10gb), want 4 (1g.10gb), want 5 (1g.10gb), want 6 (1g.10gb), want 7 "
-		"(1g.10gb); GPU 0 (8 memory slices) holds nothing" },
+		"(1g.10gb); of 1g.10gb at most 7 fit; GPU 0 (8 memory slices) holds nothing" },
 	{ "compute slices run out before memory slices", "a100-80gb",
 		{ "2g.20gb:0", "2g.20gb:2", "2g.20gb:4" }, { "1g.20gb", "1g.20gb" }, { 0 },
 		"no room for want 2 (1g.20gb); there is room for want 1 (1g.20gb); GPU 0 (8 memory "
