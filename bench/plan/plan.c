@@ -4,9 +4,9 @@
  *
  *	bench_plan [SEED [slow]]
  *
- * With `slow` each change is also played on a virtual node whose calls take as long as on hardware,
- * and its seconds are wall time; that takes some four minutes. Nobody is on its slices: on hardware
- * the peer would stop at the first busy one.
+ * With `slow` they are also played on a virtual node whose calls take as long as on hardware, and
+ * the seconds are wall time: some four minutes. Nobody is on its slices: on hardware the peer would
+ * stop at the first busy one.
  *
  * The peer's rule, restated from its source: where the sizes on a card differ from those asked for,
  * clear the card, create in the order of falling size at the places that the driver picks, and on a

@@ -41,7 +41,7 @@ static void must_nvml(nvmlReturn_t r, const char *what)
 void player_open(void)
 {
 	const struct tr_virtual_gpu gpu = { .product = "a100-80gb", .count = 1 };
-	char library[] = SIM_LIBRARY;
+	char library[] = SIM_LIBRARY, path[80];
 	char *warning = NULL;
 	struct tr_err err = { 0 };
 
@@ -50,8 +50,10 @@ void player_open(void)
 		perror("bench_plan: mkdtemp");
 		exit(1);
 	}
-	setenv("TRANCHE_RUN_DIR", player.dir, 1);
-	setenv("TRANCHE_STATE_DIR", player.dir, 1);
+	snprintf(path, sizeof(path), "%s/run", player.dir);
+	setenv("TRANCHE_RUN_DIR", path, 1);
+	snprintf(path, sizeof(path), "%s/state", player.dir);
+	setenv("TRANCHE_STATE_DIR", path, 1);
 	*strrchr(library, '/') = '\0';
 	setenv("TRANCHE_LIBEXEC_DIR", library, 1);
 	must(tr_virtual_create("bench", &gpu, 1, 1, NULL, &warning, &err), &err);

@@ -81,6 +81,19 @@ static int lock_side(const char *all, int *ret_lock, struct tr_err *err)
 	return sweep_folder(all, err);
 }
 
+/* Whoever locks both sides of one folder waits for itself. */
+static int check_two_sides(const struct place *place, struct tr_err *err)
+{
+	struct stat run, var;
+
+	if (stat(place->run_all, &run) < 0 || stat(place->var_all, &var) < 0 ||
+		run.st_dev != var.st_dev || run.st_ino != var.st_ino)
+		return 0;
+	tr_fail(err, TR_E_INVALID, "'%s' is to hold what goes with a reboot and what stays",
+		place->run_all);
+	return tr_hint(err, "give TRANCHE_RUN_DIR and TRANCHE_STATE_DIR folders of their own");
+}
+
 /* Finds both folders of a node and takes the makers' lock of both sides. */
 static int place_open(struct place *ret, const char *name, struct tr_err *err)
 {
@@ -90,7 +103,7 @@ static int place_open(struct place *ret, const char *name, struct tr_err *err)
 	if (tr_sim__check_name(name, err) < 0 ||
 		place_side(tr_run_dir, name, ret->run_all, run, err) < 0 ||
 		place_side(tr_state_dir, name, ret->var_all, var, err) < 0 ||
-		lock_side(ret->run_all, &ret->run_lock, err) < 0)
+		lock_side(ret->run_all, &ret->run_lock, err) < 0 || check_two_sides(ret, err) < 0)
 		return -(int)err->code;
 	return lock_side(ret->var_all, &ret->var_lock, err);
 }

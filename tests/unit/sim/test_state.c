@@ -81,6 +81,21 @@ static void bad_wishes_are_refused(void **state)
 	assert_int_equal(tr_sim_read("a", &node, &err), -TR_E_NOT_FOUND);
 }
 
+/* Each side has a lock: in one folder they would be the same, and be waited for for ever. */
+static void both_sides_in_one_folder_are_refused(void **state)
+{
+	TR_AUTO_FREE char *var = strdup(getenv("TRANCHE_STATE_DIR"));
+
+	(void)state;
+	assert_non_null(var);
+	setenv("TRANCHE_STATE_DIR", getenv("TRANCHE_RUN_DIR"), 1);
+	assert_int_equal(make("a", 1), -TR_E_INVALID);
+	assert_non_null(strstr(err.hint, "TRANCHE_STATE_DIR"));
+	setenv("TRANCHE_STATE_DIR", var, 1);
+	assert_int_equal(make("a", 1), 0);
+	assert_int_equal(tr_sim_destroy("a", false, &err), 0);
+}
+
 static void half_made_nodes_are_swept(void **state)
 {
 	char dir[PATH_MAX], path[PATH_MAX + 32];
@@ -354,6 +369,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(created_node_is_read_back),
 		cmocka_unit_test(bad_wishes_are_refused),
+		cmocka_unit_test(both_sides_in_one_folder_are_refused),
 		cmocka_unit_test(half_made_nodes_are_swept),
 		cmocka_unit_test(killed_writers_leave_whole_states),
 		cmocka_unit_test(writers_take_turns),
