@@ -286,6 +286,21 @@ int tr_layout_load(const char *file, struct tr_layout_file **ret, struct tr_err 
 
 /* --- Labels --- */
 
+/* Where a label stands, by its very text; NULL: where the first does. */
+static struct tr_where label_at(const struct tr_layout_file *layout, const char *name)
+{
+	for (size_t i = 0; i < layout->n_labels; i++)
+		if (layout->labels[i].name == name)
+			return layout->labels[i].at;
+	return layout->labels[0].at;
+}
+
+/* The shipped labels have no line. */
+static int wrap_place(const struct tr_layout_file *layout, struct tr_where at, struct tr_err *err)
+{
+	return tr_wrap(err, "%s:%u:%u", tr_yaml_file(layout->file), at.line, at.column);
+}
+
 static int no_label(const struct tr_layout_file *layout, const char *label, struct tr_err *err)
 {
 	struct tr_near near = { .wrong = label };
@@ -308,9 +323,9 @@ static int no_label(const struct tr_layout_file *layout, const char *label, stru
 			"tranche profiles   lists the sizes of this node",
 			strstr(label, ".y") ? TR_SHOWN(label) : "FILE");
 	}
-	return tr_fail(err, TR_E_NOT_FOUND, "%s: there is no label '%s'%s%s; there is %s",
-		tr_yaml_file(layout->file), TR_SHOWN(label), tr_buf_str(&meant), near.n ? "?" : "",
-		tr_buf_str(&list));
+	tr_fail(err, TR_E_NOT_FOUND, "there is no label '%s'%s%s; there is %s", TR_SHOWN(label),
+		tr_buf_str(&meant), near.n ? "?" : "", tr_buf_str(&list));
+	return wrap_place(layout, label_at(layout, near.n ? near.v[0] : NULL), err);
 }
 
 int tr_layout_find(const struct tr_layout_file *layout, const char *label,
@@ -332,7 +347,7 @@ int tr_layout_find(const struct tr_layout_file *layout, const char *label,
 	}
 	for (size_t i = 0; i < layout->n_labels; i++)
 		tr_buf_addf(&list, "%s%s", i ? ", " : "", TR_SHOWN(layout->labels[i].name));
-	tr_fail(err, TR_E_INVALID, "%s holds several labels: %s", tr_yaml_file(layout->file),
-		tr_buf_str(&list));
+	tr_fail(err, TR_E_INVALID, "the file holds several labels: %s", tr_buf_str(&list));
+	wrap_place(layout, label_at(layout, NULL), err);
 	return tr_hint(err, "name one: -c %s", TR_SHOWN(layout->labels[0].name));
 }

@@ -192,6 +192,13 @@ mig-configs:
 			open=1
 			[[ $stderr == *"try: tranche apply --abort"* ]]
 			fails 8 "is open" "tranche apply --resume" -- create 1g.10gb
+			for words in gpus profiles ps status cost export "plan all-disabled" "destroy --all --dry-run"; do
+				run --separate-stderr tranche $words
+				[[ $stderr == *"is open: "* ]] || {
+					echo "$words: $stderr"
+					false
+				}
+			done
 			tranche apply --abort 2>/dev/null
 			[ "$(places)" = "$before" ]
 		else

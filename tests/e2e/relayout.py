@@ -183,6 +183,20 @@ def test_a_step_that_fails_brings_back_the_model_that_had_left(process):
         equal(scene.check(call), "old")
 
 
+def test_who_is_in_the_way_is_named_with_the_container(podman):
+    podman.node()
+    podman.stack(podman.model("a"))
+    podman.up()
+    row = podman.models()["a-0"]
+    before = places(podman)
+    ids = stand.run("podman", "ps", "-q", "--filter", "name=" + row["server"]).stdout.split()
+    r = podman.tranche("apply", "all-7g.80gb")
+    r.fails(8, "1g.10gb at 0:%d (stack 'lab', model 'a', pid %d (server) in container %s"
+            % (row["slice"]["start"], row["pid"], ids[0]), "--evict 0:%d" % row["slice"]["start"])
+    equal(places(podman), before)
+    podman.assert_holds("lab/a-0")
+
+
 def test_of_two_models_that_leave_the_one_with_a_new_slice_serves(process):
     process.node()
     process.stack(process.model("a"), process.model("b"))

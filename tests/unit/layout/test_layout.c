@@ -295,9 +295,9 @@ static void unknown_label_lists_the_labels_and_the_nearest(void **state)
 	(void)state;
 	assert_int_equal(tr_layout_find(layout, "nigth", &label, &err), -TR_E_NOT_FOUND);
 	assert_string_equal(err.msg,
-		"f: there is no label 'nigth', did you mean 'night'?; there is day, night");
+		"f:4:3: there is no label 'nigth', did you mean 'night'?; there is day, night");
 	assert_int_equal(tr_layout_find(layout, NULL, &label, &err), -TR_E_INVALID);
-	assert_string_equal(err.msg, "f holds several labels: day, night");
+	assert_string_equal(err.msg, "f:3:3: the file holds several labels: day, night");
 	assert_int_equal(tr_layout_find(layout, "night", &label, &err), 0);
 	assert_string_equal(label->name, "night");
 	layout->n_labels--;
