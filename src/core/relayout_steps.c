@@ -53,6 +53,16 @@ static const struct tr_row *row_at(const struct tr_scene *scene, const struct tr
 	return NULL;
 }
 
+/* A stack that was taken down while the change was open owns nothing any more. */
+static bool is_applied(const struct tr_relayout *run, const char *stack)
+{
+	TR_AUTO(tr_applied_done) struct tr_applied applied = { 0 };
+	struct tr_err ignored;
+
+	return *stack && tr_store_stack_get(
+				 run->node->store, run->node->name, stack, &applied, &ignored) == 0;
+}
+
 /* Whose a slice that is cut will be. What the journal says of its place comes first: half-way
  * through a change, the moves that are left pair up otherwise than they did in the whole. Then, of
  * a move, whose it was; of one that comes back, too. */
@@ -71,7 +81,7 @@ static void take_owner(const struct tr_relayout *run, const struct tr_card_plan 
 			&run->scene, card, plan->recut.v[step->moves].start, step->profile->id);
 	if (!owner && step->moves < 0)
 		owner = row_at(&run->scene, card, step->start, step->profile->id);
-	if (!owner)
+	if (!owner || !is_applied(run, owner->stack))
 		return;
 	snprintf(row->stack, sizeof(row->stack), "%s", owner->stack);
 	snprintf(row->model, sizeof(row->model), "%s", owner->model);

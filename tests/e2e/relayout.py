@@ -170,6 +170,19 @@ def test_killed_again_on_its_way_on_or_back(process):
         scene.go_to("old")
 
 
+def test_a_stack_taken_down_meanwhile_is_not_brought_back(process):
+    for way, wanted in (("resume", "new"), ("abort", "old")):
+        scene = Scene(process)
+        n = count_moments(scene)
+        check(kill_one(scene, n // 2, scene.apply_args("new")), "a change is open")
+        process.down("lab")
+        process.ok("apply", "--" + way)
+        equal(places(process), getattr(scene, wanted))
+        equal([r for r in process.rows() if r[1]], [], way)
+        process.assert_no_servers()
+        process.ok("virtual", "destroy", "--force", process.name)
+
+
 # --- No kill, and yet not as it was meant ---
 
 

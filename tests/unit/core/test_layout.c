@@ -486,6 +486,29 @@ static void a_slice_taken_in_the_last_moment_sends_all_back(void **state)
 	tr_sim_unbind("n", group, &err);
 }
 
+static void only_the_card_that_needs_it_changes_its_mode(void **state)
+{
+	TR_AUTO(stand_done) struct stand before = { 0 }, after = { 0 };
+	struct tr_err err = { 0 };
+
+	(void)state;
+	if (*group)
+		tr_sim_unbind("n", group, &err);
+	apply_text("version: 1\nlayouts:\n  x:\n    - gpus: [0]\n      slices: [3g.40gb:4]\n"
+		   "    - gpus: [1]\n      mig: off\n",
+		&err, 0);
+	look(&before);
+	assert_int_equal(before.n, 1);
+	assert_int_equal(tr_virtual_trace_set("n", true, &err), 0);
+	apply_text("version: 1\nlayouts:\n  x:\n    - gpus: [0]\n      slices: [3g.40gb:4]\n"
+		   "    - gpus: [1]\n      slices: [7g.141gb]\n",
+		&err, 0);
+	assert_int_equal(count_calls("nvmlDeviceSetMigMode"), 1);
+	look(&after);
+	assert_int_equal(after.n, 2);
+	assert_true(is_there(&after, &before.v[0]));
+}
+
 /* The change has cut a slice and was killed; then somebody came onto it. */
 static void going_back_spares_who_came_meanwhile(void **state)
 {
@@ -645,6 +668,7 @@ int main(void)
 		cmocka_unit_test(random_changes_end_in_the_old_layout_or_the_new),
 		cmocka_unit_test(a_slice_taken_in_the_last_moment_sends_all_back),
 		cmocka_unit_test(a_reboot_is_made_good),
+		cmocka_unit_test(only_the_card_that_needs_it_changes_its_mode),
 		cmocka_unit_test(going_back_spares_who_came_meanwhile),
 		cmocka_unit_test(a_slice_that_stands_is_confirmed),
 		cmocka_unit_test(who_is_in_the_way_is_named_and_may_be_evicted),

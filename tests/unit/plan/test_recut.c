@@ -40,6 +40,7 @@ struct world {
 };
 
 static unsigned seed;
+static bool is_long; /* TR_TEST_LONG is set: more of all */
 
 static size_t random_below(size_t n)
 {
@@ -361,7 +362,19 @@ static void a100_every_multiset_with_every_busy_subset(void **state)
 	world_close(&w);
 }
 
-/* Ends with their places: every pair; one busy set and one that may go of each, at random. */
+/* One busy set and one that may go, at random; where there is time every busy set. */
+static void check_pair(struct job *job)
+{
+	uint32_t all = (1u << job->from->n) - 1, n = is_long ? all + 1 : 1;
+
+	for (uint32_t i = 0; i < n; i++) {
+		job->busy = is_long ? i : (uint32_t)rand_r(&seed) & all;
+		job->may_go = (uint32_t)rand_r(&seed) & all;
+		check(job);
+	}
+}
+
+/* Ends with their places: every pair. */
 static void a100_every_pair_of_placements(void **state)
 {
 	struct world w;
@@ -370,15 +383,12 @@ static void a100_every_pair_of_placements(void **state)
 	world_open(&w, "a100-80gb", a100_without);
 	for (size_t f = 0; f < w.n; f++)
 		for (size_t e = 0; e < w.n; e++) {
-			uint32_t all = (1u << w.layouts[f].n) - 1;
 			struct job job = { .w = &w,
 				.from = &w.layouts[f],
 				.to = &w.layouts[e],
-				.busy = (uint32_t)rand_r(&seed) & all,
-				.may_go = (uint32_t)rand_r(&seed) & all,
 				.with_places = true };
 
-			check(&job);
+			check_pair(&job);
 		}
 	world_close(&w);
 }
@@ -406,11 +416,13 @@ static void sample(const char *product, size_t n_cases)
 
 static void other_cards_sampled(void **state)
 {
+	const size_t n = is_long ? 100000 : 6000;
+
 	(void)state;
-	sample("a100-80gb", 6000);
-	sample("h200-141gb", 6000);
-	sample("a30", 6000);
-	sample("rtx-pro-6000-96gb", 6000);
+	sample("a100-80gb", n);
+	sample("h200-141gb", n);
+	sample("a30", n);
+	sample("rtx-pro-6000-96gb", n);
 }
 
 /* --- In words --- */
@@ -587,6 +599,7 @@ int main(void)
 	};
 	const char *given = getenv("TR_TEST_SEED");
 
+	is_long = getenv("TR_TEST_LONG") != NULL;
 	seed = given ? (unsigned)strtoul(given, NULL, 10) : (unsigned)time(NULL);
 	print_message("# TR_TEST_SEED=%u\n", seed);
 	return cmocka_run_group_tests(tests, NULL, NULL);
