@@ -4,11 +4,13 @@
  *
  *	nvml_query LIBRARY
  *
- * LIBRARY is the built libnvidia-ml.so.1. The bound in the same run is what any answer must pay
- *that is read afresh: one pread of the cgroup's memory.stat. Within a tick of the coarse clock the
- *driver gives its number again, so "a fresh number" is measured apart: the driver's own reader on
- *an open memory.stat. Needs the right to make a memory cgroup; without it the rows with a binding
- *are left out. CPU time, not wall time: machines are shared. Rounds alternate; the median counts.
+ * LIBRARY is the built libnvidia-ml.so.1. The bound in the same run is what an answer pays whose
+ * memory has changed: one pread of the cgroup's memory.stat. Within a tick of the coarse clock the
+ * driver gives its number again, so its readers are measured apart, on open files: "a steady
+ *number" compares the cgroup's usage, "a fresh number" reads memory.stat. The two rows "in a later
+ *tick" are one call a tick, alone, with cold caches: wall time. Needs the right to make a memory
+ *cgroup; without it the rows with a binding are left out. CPU time otherwise: machines are shared.
+ *Rounds alternate; the median counts.
  */
 #include "abi/nvml.h"
 #include "base/err.h"
@@ -24,7 +26,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { ROUNDS = 9, CALLS = 20000 };
+enum { ROUNDS = 9, CALLS = 20000, TICKS = 31 };
 
 #define GET(sym) *(void **)&api.sym = dlsym(library, #sym)
 
@@ -39,12 +41,17 @@ static struct {
 	__typeof__(nvmlDeviceGetMemoryInfo) *nvmlDeviceGetMemoryInfo;
 } api;
 
-static double now_ns(void)
+static double clock_ns(clockid_t clock)
 {
 	struct timespec ts;
 
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
+	clock_gettime(clock, &ts);
 	return (double)ts.tv_sec * 1e9 + (double)ts.tv_nsec;
+}
+
+static double now_ns(void)
+{
+	return clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 }
 
 static double time_query(nvmlDevice_t mig)
@@ -55,6 +62,40 @@ static double time_query(nvmlDevice_t mig)
 	for (int i = 0; i < CALLS; i++)
 		api.nvmlDeviceGetMemoryInfo(mig, &memory);
 	return (now_ns() - start) / CALLS;
+}
+
+static int by_value(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* One query, or one pread of memory.stat, in each of some ticks. */
+static double time_later(nvmlDevice_t mig, const char *cgroup)
+{
+	TR_AUTO_CLOSE int fd = cgroup ? tr_sim_cgroup_open_memory(cgroup) : -1;
+	double took[TICKS] = { 0 };
+	char text[8192];
+
+	for (int i = 0; i < TICKS; i++) {
+		double tick = clock_ns(CLOCK_MONOTONIC_COARSE), start;
+		nvmlMemory_t memory;
+
+		while (clock_ns(CLOCK_MONOTONIC_COARSE) <= tick)
+			;
+		/* Past the kernel's own work of the tick. */
+		for (start = clock_ns(CLOCK_MONOTONIC); clock_ns(CLOCK_MONOTONIC) < start + 3e5;)
+			;
+		start = clock_ns(CLOCK_MONOTONIC);
+		if (!cgroup)
+			api.nvmlDeviceGetMemoryInfo(mig, &memory);
+		else if (pread(fd, text, sizeof(text), 0) <= 0)
+			break;
+		took[i] = clock_ns(CLOCK_MONOTONIC) - start;
+	}
+	qsort(took, TICKS, sizeof(*took), by_value);
+	return took[TICKS / 2];
 }
 
 static double time_pread(const char *cgroup)
@@ -71,25 +112,17 @@ static double time_pread(const char *cgroup)
 	return start;
 }
 
-static double time_fresh(const char *cgroup)
+static double time_reader(int fd, bool (*reader)(int fd, uint64_t *ret_bytes))
 {
-	int fd = tr_sim_cgroup_open_memory(cgroup);
 	double start = now_ns();
 	uint64_t bytes;
 
 	for (int i = 0; i < CALLS; i++)
-		if (!tr_sim_cgroup_memory_fd(fd, &bytes))
+		if (!reader(fd, &bytes))
 			break;
 	start = (now_ns() - start) / CALLS;
 	close(fd);
 	return start;
-}
-
-static int by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return x < y ? -1 : x > y;
 }
 
 static double median(double values[ROUNDS])
@@ -135,7 +168,8 @@ static int open_node(const char *built, nvmlDevice_t *ret_mig, char uuid[80], st
 static int measure(const char *built, struct tr_err *err)
 {
 	char uuid[80], cgroup[64], dir[160] = "";
-	double idle[ROUNDS], bound[ROUNDS], fresh[ROUNDS], floor_ns[ROUNDS];
+	double idle[ROUNDS], bound[ROUNDS], steady[ROUNDS], fresh[ROUNDS], floor_ns[ROUNDS];
+	double later[ROUNDS], later_floor[ROUNDS];
 	nvmlDevice_t mig;
 	bool has_cgroup;
 
@@ -155,7 +189,10 @@ static int measure(const char *built, struct tr_err *err)
 		if (tr_sim_bind("bench", uuid, cgroup, err) < 0)
 			return -1;
 		bound[i] = time_query(mig);
-		fresh[i] = time_fresh(cgroup);
+		later[i] = time_later(mig, NULL);
+		later_floor[i] = time_later(mig, cgroup);
+		steady[i] = time_reader(tr_sim_cgroup_open_usage(cgroup), tr_sim_cgroup_usage_fd);
+		fresh[i] = time_reader(tr_sim_cgroup_open_memory(cgroup), tr_sim_cgroup_memory_fd);
 		floor_ns[i] = time_pread(cgroup);
 		if (tr_sim_unbind("bench", cgroup, err) < 0)
 			return -1;
@@ -165,9 +202,12 @@ static int measure(const char *built, struct tr_err *err)
 		double floor_median = median(floor_ns), fresh_median = median(fresh);
 
 		printf("memory info, one binding      %7.0f ns\n", median(bound));
+		printf("a steady number               %7.0f ns\n", median(steady));
 		printf("a fresh number                %7.0f ns\n", fresh_median);
 		printf("one pread of memory.stat      %7.0f ns (bound)\n", floor_median);
 		printf("fresh number to the bound     %7.2f\n", fresh_median / floor_median);
+		printf("one binding, in a later tick  %7.0f ns\n", median(later));
+		printf("one pread, in a later tick    %7.0f ns (bound)\n", median(later_floor));
 		rmdir(dir);
 	}
 	return 0;

@@ -54,10 +54,14 @@ static void unlock_all(void)
 	pthread_mutex_unlock(&lock);
 }
 
-/* A child counts its calls in a row of its own. */
+/* A child has to start the library for itself, as behind a real one (580.159.04 answers it
+ * UNINITIALIZED). The mapping goes at once: who holds it counts as a client. The rest that the
+ * parent had is let go by the child's own start, since little may be called here. */
 static void unlock_in_child(void)
 {
+	drv.init_count = 0;
 	drv.hooks.row = NULL;
+	tr_snapshot_close(&drv.snap);
 	pthread_mutex_unlock(&lock);
 }
 
@@ -260,6 +264,7 @@ nvmlReturn_t tr_drv_open(enum tr_sim_fn fn)
 	if (!drv.has_atfork)
 		drv.has_atfork = pthread_atfork(lock_all, unlock_all, unlock_in_child) == 0;
 	if (drv.init_count == 0) {
+		close_all(); /* what a parent had open */
 		call.status = find_state();
 		if (call.status == NVML_SUCCESS)
 			map_hooks();

@@ -73,6 +73,13 @@ int tr_sim_cgroup_open_memory(const char *cgroup)
 	return open_in(cgroup, "memory.stat", 0);
 }
 
+int tr_sim_cgroup_open_usage(const char *cgroup)
+{
+	int fd = open_in(cgroup, "memory.usage_in_bytes", 0);
+
+	return fd >= 0 ? fd : open_in(cgroup, "memory.current", 0);
+}
+
 /* True when the line at `text` is "key NUMBER". */
 static bool is_line(const char *text, const char *key, size_t len, uint64_t *ret)
 {
@@ -127,6 +134,21 @@ bool tr_sim_cgroup_memory_fd(int fd, uint64_t *ret_bytes)
 		return false;
 	text[got] = '\0';
 	return sum_lines(text, ret_bytes);
+}
+
+bool tr_sim_cgroup_usage_fd(int fd, uint64_t *ret_bytes)
+{
+	char text[32], *end;
+	ssize_t got;
+
+	do
+		got = pread(fd, text, sizeof(text) - 1, 0);
+	while (got < 0 && errno == EINTR);
+	if (got <= 1 || !isdigit((unsigned char)text[0]))
+		return false;
+	text[got] = '\0';
+	*ret_bytes = strtoull(text, &end, 10);
+	return strcmp(end, "\n") == 0;
 }
 
 bool tr_sim_cgroup_memory(const char *cgroup, uint64_t *ret_bytes)

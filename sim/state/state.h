@@ -257,6 +257,10 @@ bool tr_sim_cgroup_memory_fd(int fd, uint64_t *ret_bytes);
 /* Opens a cgroup's memory.stat, O_CLOEXEC; "" is the caller's own cgroup as a container sees it
  * (the root of the hierarchy). -1 when it is gone. */
 int tr_sim_cgroup_open_memory(const char *cgroup);
+/* All that is charged to a cgroup, page cache and kernel memory included: no measure of what its
+ * servers hold, but a cheap sign of change. Open as above; -1 also where there is no such file. */
+int tr_sim_cgroup_open_usage(const char *cgroup);
+bool tr_sim_cgroup_usage_fd(int fd, uint64_t *ret_bytes);
 /* The cgroup's processes, in the caller's PID namespace, its children's included. ret holds
  * n_max; returns how many there are, -1 when the cgroup is gone. */
 int tr_sim_cgroup_pids(const char *cgroup, int32_t *ret, int n_max);

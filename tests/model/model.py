@@ -276,12 +276,14 @@ def run_random(driver, seed, n_ops):
     n_cards = 8
 
     def work(index):
+        assert driver("Init_v2") == SUCCESS  # once more behind a fork
         rng, model, card = random.Random(seed * 100 + index), Card(), driver.card(index)
-        assert driver.mode(card, 1) == SUCCESS
         for _ in range(n_ops // n_cards):
             random_step(driver, card, model, rng)
         assert driver.listed(card) == set(model.gis)
 
+    for index in range(n_cards):
+        assert driver.mode(driver.card(index), 1) == SUCCESS
     children = [in_child(lambda i=i: work(i)) for i in range(n_cards)]
     statuses = [os.waitpid(pid, 0)[1] for pid in children]
     assert statuses == [0] * n_cards, statuses
@@ -292,6 +294,7 @@ def run_killed(driver, seed, times):
     assert driver.mode(card, 1) == SUCCESS
 
     def work():
+        assert driver("Init_v2") == SUCCESS
         mine = random.Random(rng.random())
         while True:
             driver.clear(card)

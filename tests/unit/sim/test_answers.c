@@ -455,6 +455,8 @@ static void call_at_random(const char *name, unsigned seed)
 		signal(signals[i], SIG_DFL);
 	if (room == MAP_FAILED || mprotect(room + ROOM, 4096, PROT_NONE) < 0)
 		_exit(9);
+	if (NV(nvmlInit_v2)() != NVML_SUCCESS)
+		_exit(8);
 	alarm(60);
 	*(void **)&call = nv_find(name);
 	for (int i = 0; i < ROUNDS; i++) {

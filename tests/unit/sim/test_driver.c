@@ -536,6 +536,64 @@ static void memory_is_the_cgroups(void **state)
 	assert_int_equal(nvml.nvmlComputeInstanceDestroy(ci), NVML_SUCCESS);
 }
 
+/* Takes 4 MiB more for each byte it is sent, and answers. */
+static void grow_on_order(int from, int to)
+{
+	enum { STEP = 4 << 20 };
+	char byte;
+
+	while (read(from, &byte, 1) == 1) {
+		char *more = mmap(
+			NULL, STEP, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+		memset(more, 1, STEP);
+		if (write(to, &byte, 1) != 1)
+			break;
+	}
+	_exit(0);
+}
+
+/* A number that stands still is not read again for a while; one that moved is, in the next tick. */
+static void memory_that_moves_is_seen_at_once(void **state)
+{
+	char cgroup[64], cgroup_dir[128], uuid[80], byte = 'x';
+	nvmlMemory_t memory, before;
+	int to[2], from[2];
+	pid_t pid;
+
+	(void)state;
+	if (!room_cgroup_make(cgroup, cgroup_dir))
+		skip();
+	assert_int_equal(nvml.nvmlDeviceGetUUID(h100, uuid, sizeof(uuid)), NVML_SUCCESS);
+	assert_int_equal(tr_sim_bind("test", uuid, cgroup, &err), 0);
+	assert_true(pipe(to) == 0 && pipe(from) == 0);
+	pid = fork();
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		close(to[1]);
+		if (!room_cgroup_join(cgroup_dir, getpid()))
+			_exit(1);
+		grow_on_order(to[0], from[1]);
+	}
+	assert_int_equal(nvml.nvmlDeviceGetMemoryInfo(h100, &before), NVML_SUCCESS);
+	for (int i = 0; i < 10; i++) {
+		assert_int_equal(write(to[1], &byte, 1), 1);
+		assert_int_equal(read(from[0], &byte, 1), 1);
+		usleep(20000); /* two ticks */
+		assert_int_equal(nvml.nvmlDeviceGetMemoryInfo(h100, &memory), NVML_SUCCESS);
+		assert_true(memory.used >= before.used + 2 * (3 << 20)); /* scale 2 */
+		before = memory;
+	}
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	for (int i = 0; i < 2; i++) {
+		close(to[i]);
+		close(from[i]);
+	}
+	assert_int_equal(tr_sim_unbind("test", cgroup, &err), 0);
+	assert_int_equal(rmdir(cgroup_dir), 0);
+}
+
 static void *ask_for_ever(void *arg)
 {
 	const _Atomic int *stop = arg;
@@ -560,10 +618,13 @@ static void *list_for_ever(void *arg)
 	return NULL;
 }
 
-static void forked_children_can_ask(void **state)
+/* As behind a real library: a child has to start it for itself. What its parent had is gone, and
+ * the parent's own goes on. */
+static void forked_children_start_anew(void **state)
 {
 	_Atomic int stop = 0;
 	pthread_t threads[3];
+	nvmlMemory_t memory;
 	int status;
 
 	(void)state;
@@ -573,10 +634,16 @@ static void forked_children_can_ask(void **state)
 		pid_t pid = fork();
 
 		if (pid == 0) {
-			nvmlMemory_t memory;
-
 			alarm(10); /* a lock that was held at the fork would hold for ever */
-			_exit((int)nvml.nvmlDeviceGetMemoryInfo(a100, &memory));
+			if (nvml.nvmlDeviceGetMemoryInfo(a100, &memory) !=
+					NVML_ERROR_UNINITIALIZED ||
+				nvml.nvmlShutdown() != NVML_ERROR_UNINITIALIZED)
+				_exit(1);
+			if (nvml.nvmlInit_v2() || nvml.nvmlDeviceGetHandleByIndex_v2(0, &a100) ||
+				nvml.nvmlDeviceGetMemoryInfo(a100, &memory))
+				_exit(2);
+			_exit(nvml.nvmlShutdown() != NVML_SUCCESS ||
+				nvml.nvmlShutdown() != NVML_ERROR_UNINITIALIZED);
 		}
 		waitpid(pid, &status, 0);
 		assert_int_equal(status, 0);
@@ -584,6 +651,7 @@ static void forked_children_can_ask(void **state)
 	stop = 1;
 	for (int i = 0; i < 3; i++)
 		pthread_join(threads[i], NULL);
+	assert_int_equal(nvml.nvmlDeviceGetMemoryInfo(a100, &memory), NVML_SUCCESS);
 }
 
 /* In a child, which SIGALRM ends when a lock was left that would hold for ever. */
@@ -592,6 +660,8 @@ static void cancel_threads(void)
 	_Atomic int never = 0;
 	nvmlMemory_t memory;
 
+	if (nvml.nvmlInit_v2() != NVML_SUCCESS)
+		_exit(3);
 	for (int i = 0; i < 50; i++) {
 		pthread_t thread;
 
@@ -695,7 +765,8 @@ int main(void)
 		WITH_NVML(garbage_is_refused),
 		WITH_NVML(unmodelled_is_not_supported),
 		WITH_NVML(memory_is_the_cgroups),
-		WITH_NVML(forked_children_can_ask),
+		WITH_NVML(memory_that_moves_is_seen_at_once),
+		WITH_NVML(forked_children_start_anew),
 		WITH_NVML(cancelled_threads_leave_no_lock),
 		WITH_NVML(closed_descriptors_do_no_harm),
 		cmocka_unit_test(destroyed_node_is_lost),
