@@ -434,6 +434,13 @@ bool tr_drv_sees_ci(uint32_t gpu_idx, uint32_t gi_id, uint32_t ci_id)
 	return tr_drv_sees_whole_card(gpu_idx) || (drv.seen[gpu_idx].cis[gi_id] >> ci_id & 1);
 }
 
+bool tr_drv_has_clients(void)
+{
+	char names[64];
+
+	return tr_sim_clients(drv.snap.map, names, sizeof(names)) > 0;
+}
+
 nvmlReturn_t tr_drv_may_change(void)
 {
 	return !drv.is_guest && owns(drv.dir) ? NVML_SUCCESS : NVML_ERROR_NO_PERMISSION;

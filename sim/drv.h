@@ -48,6 +48,9 @@ bool tr_drv_sees_whole_card(uint32_t gpu_idx);
 bool tr_drv_sees_gi(uint32_t gpu_idx, uint32_t gi_id);
 bool tr_drv_sees_ci(uint32_t gpu_idx, uint32_t gi_id, uint32_t ci_id);
 
+/* True while another process has this library started on the node. */
+bool tr_drv_has_clients(void);
+
 /* NO_PERMISSION unless this process may change the node. */
 nvmlReturn_t tr_drv_may_change(void);
 /* Changes the node; `change` answers with an nvmlReturn_t through its argument. Afterwards the

@@ -20,7 +20,7 @@ nvmlReturn_t nvmlDeviceGetMigMode(nvmlDevice_t device, unsigned *current, unsign
 
 struct mode_wish {
 	uint32_t gpu_idx;
-	bool waits_for_reset;
+	bool waits_for_reset, has_clients;
 	uint8_t mode;
 	nvmlReturn_t activation;
 };
@@ -34,7 +34,8 @@ static bool has_instances(const struct tr_sim_gpu *gpu)
 }
 
 /* Nobody is thrown off a card: the call succeeds, and `activation` says that it did not take
- * effect. Cards that change mode by a reset (Ampere) remember the wish until then. */
+ * effect. Cards that change mode by a reset (Ampere) remember the wish until then, and for a reset
+ * whoever has the driver open is a client: nvtop, dcgm, an exporter. */
 static nvmlReturn_t set_mode(struct tr_sim_node *node, void *arg)
 {
 	struct mode_wish *wish = arg;
@@ -42,7 +43,7 @@ static nvmlReturn_t set_mode(struct tr_sim_node *node, void *arg)
 
 	wish->activation = NVML_SUCCESS;
 	if (wish->mode != gpu->mig_current &&
-		(has_instances(gpu) ||
+		(has_instances(gpu) || (wish->waits_for_reset && wish->has_clients) ||
 			tr_sim_is_bound(node, wish->gpu_idx, TR_SIM_WHOLE, TR_SIM_WHOLE)))
 		wish->activation = NVML_ERROR_IN_USE;
 	/* In a virtual machine the card cannot be reset from inside: the mode waits. */
@@ -74,6 +75,7 @@ nvmlReturn_t nvmlDeviceSetMigMode(nvmlDevice_t device, unsigned mode, nvmlReturn
 	wish = (struct mode_wish){ .gpu_idx = target.gpu_idx,
 		.waits_for_reset = target.model->mig_mode_needs_reset,
 		.mode = (uint8_t)mode };
+	wish.has_clients = mode != target.gpu->mig_current && tr_drv_has_clients();
 	r = tr_drv_change(set_mode, &wish);
 	if (r == NVML_SUCCESS)
 		*activation = wish.activation;

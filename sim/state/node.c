@@ -144,12 +144,15 @@ static int reset_gpu(struct tr_sim_node *node, void *arg, struct tr_err *err)
 
 int tr_sim_reset(const char *name, uint32_t gpu_idx, struct tr_err *err)
 {
-	char dir[PATH_MAX];
+	char dir[PATH_MAX], clients[256];
 
 	if (tr_sim_node_path(name, "", dir, err) < 0)
 		return -(int)err->code;
 	if (!tr_is_dir(dir))
 		return tr_fail(err, TR_E_NOT_FOUND, "there is no virtual node '%s'", name);
+	if (tr_sim_node_clients(name, clients, sizeof(clients)))
+		return tr_fail(err, TR_E_BUSY, "GPU %u is in use: its driver is open in %s",
+			gpu_idx, clients);
 	return tr_sim_change(dir, reset_gpu, &gpu_idx, err);
 }
 

@@ -157,7 +157,8 @@ int tr_sim_read(const char *name, struct tr_sim_node *ret, struct tr_err *err);
 int tr_sim_restore(const char *name, const char *library, struct tr_err *err);
 
 /* What `nvidia-smi --gpu-reset` does to one card: its slices go, a pending MIG mode takes effect,
- * and a lost card is back. BUSY, with the holders named, while a binding to the card lives. */
+ * and a lost card is back. BUSY, with the holders named, while a binding to the card lives or the
+ * driver is open in another process, if only to watch. */
 int tr_sim_reset(const char *name, uint32_t gpu_idx, struct tr_err *err);
 
 /* What unloading and loading the kernel's driver does: slices, persistence and compute modes go,
@@ -241,6 +242,15 @@ void tr_sim_uuid_text(const char *prefix, const uint8_t uuid[16], char ret[41]);
 /* Who a UUID names. gi_id is TR_SIM_WHOLE for a card. False when nobody. */
 bool tr_sim_find_uuid(const struct tr_sim_node *node, const char *uuid, uint32_t *ret_gpu_idx,
 	uint32_t *ret_gi_id, uint32_t *ret_ci_id);
+
+/*
+ * The processes but this one that have started the node's library and not shut it down, with or
+ * without a slice: how many, and "pid 4711 (nvtop), ..." in ret, cut when longer. A card that
+ * changes its mode by a reset waits for them, as for its holders. `map` is this process's own
+ * mapping of the node's state.
+ */
+uint32_t tr_sim_clients(const void *map, char *ret, size_t size);
+uint32_t tr_sim_node_clients(const char *name, char *ret, size_t size);
 
 /* True while a binding's cgroup is there. */
 bool tr_sim_cgroup_exists(const char *cgroup);

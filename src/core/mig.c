@@ -2,6 +2,7 @@
 #include "core/mig.h"
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/spawn.h"
 #include "core/cdi.h"
@@ -13,6 +14,8 @@
 
 #include <stdio.h>
 #include <string.h>
+
+enum { IN_USE_MS = 2000, IN_USE_POLL_MS = 100 };
 
 static void say_slices(const struct tr_scene *scene, const struct tr_card *card, struct tr_buf *ret)
 {
@@ -104,11 +107,19 @@ static int check_activation(const struct tr_node *node, const struct tr_card *ca
 	nvmlReturn_t activation, struct tr_err *err)
 {
 	unsigned current = 0, pending = 0;
+	char clients[200];
 
 	if (TR_NVML(err, node->api, nvmlDeviceGetMigMode, (card->device, &current, &pending)) < 0)
 		return tr_wrap(err, "GPU %u", card->idx);
 	if (current == (on ? NVML_DEVICE_MIG_ENABLE : NVML_DEVICE_MIG_DISABLE))
 		return 0;
+	if (activation == NVML_ERROR_IN_USE && node->is_virtual &&
+		tr_sim_node_clients(node->name, clients, sizeof(clients))) {
+		tr_fail(err, TR_E_BUSY, "GPU %u: its driver is still open in %s", card->idx,
+			clients);
+		return tr_hint(err, "stop it, then: tranche mig %s --gpu %u", on ? "on" : "off",
+			card->idx);
+	}
 	if (activation == NVML_ERROR_IN_USE) {
 		tr_fail(err, TR_E_BUSY, "GPU %u: the driver says that a client still holds it",
 			card->idx);
@@ -125,10 +136,29 @@ static int check_activation(const struct tr_node *node, const struct tr_card *ca
 		err, "nvidia-smi --gpu-reset -i %u   (in a virtual machine: reboot)", card->idx);
 }
 
+/* Another program that looks at the card for a moment (nvidia-smi, `tranche ps`) is a client, too.
+ */
+static int set_mode(const struct tr_node *node, const struct tr_card *card, bool on,
+	nvmlReturn_t *ret_activation, struct tr_err *err)
+{
+	int64_t until_ms = tr_now_ms(&tr_clock_real) + IN_USE_MS;
+
+	for (;;) {
+		*ret_activation = NVML_SUCCESS;
+		if (TR_NVML(err, node->api, nvmlDeviceSetMigMode,
+			    (card->device, on ? NVML_DEVICE_MIG_ENABLE : NVML_DEVICE_MIG_DISABLE,
+				    ret_activation)) < 0)
+			return -(int)err->code;
+		if (*ret_activation != NVML_ERROR_IN_USE || tr_now_ms(&tr_clock_real) >= until_ms)
+			return 0;
+		tr_sleep_ms(&tr_clock_real, IN_USE_POLL_MS);
+	}
+}
+
 int tr_mig_change(const struct tr_node *node, const struct tr_scene *scene,
 	const struct tr_card *card, bool on, struct tr_err *err)
 {
-	nvmlReturn_t activation = NVML_SUCCESS;
+	nvmlReturn_t activation;
 	int64_t began_ms = tr_now_ms(&tr_clock_real);
 	char why[256];
 	int r;
@@ -137,9 +167,7 @@ int tr_mig_change(const struct tr_node *node, const struct tr_scene *scene,
 		return tr_fail(err, TR_E_UNSUPPORTED, "GPU %u: %s", card->idx, why);
 	if (tr_mig_check(node, scene, card, on, err) < 0)
 		return -(int)err->code;
-	if (TR_NVML(err, node->api, nvmlDeviceSetMigMode,
-		    (card->device, on ? NVML_DEVICE_MIG_ENABLE : NVML_DEVICE_MIG_DISABLE,
-			    &activation)) < 0) {
+	if (set_mode(node, card, on, &activation, err) < 0) {
 		tr_wrap(err, "GPU %u: turn MIG %s", card->idx, on ? "on" : "off");
 		if (err->code == TR_E_PERMISSION)
 			tr_hint(err, "changing the MIG mode needs root: sudo tranche mig %s",
