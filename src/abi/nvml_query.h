@@ -229,6 +229,12 @@ typedef struct {
 } nvmlViolationTime_t;
 
 typedef struct {
+	uint32_t pid;
+	uint64_t timeStamp;
+	uint32_t smUtil, memUtil, encUtil, decUtil;
+} nvmlProcessUtilizationSample_t;
+
+typedef struct {
 	uint64_t timeStamp;
 	uint32_t pid, smUtil, memUtil, encUtil, decUtil, jpgUtil, ofaUtil;
 } nvmlProcessUtilizationInfo_v1_t;
@@ -259,6 +265,7 @@ NVML_LAYOUT(nvmlGpuFabricInfo_v3_t, 40);
 NVML_AT(nvmlGpuFabricInfo_v3_t, healthMask, 32);
 NVML_LAYOUT(nvmlWorkloadPowerProfileCurrentProfiles_v1_t, 100);
 NVML_LAYOUT(nvmlBridgeChipHierarchy_t, 1028);
+NVML_LAYOUT(nvmlProcessUtilizationSample_t, 32);
 NVML_LAYOUT(nvmlProcessUtilizationInfo_v1_t, 40);
 NVML_LAYOUT(nvmlProcessesUtilizationInfo_v1_t, 24);
 NVML_LAYOUT(nvmlAccountingStats_t, 56);
@@ -385,6 +392,8 @@ nvmlReturn_t nvmlDeviceGetEncoderStats(
 nvmlReturn_t nvmlDeviceGetFBCStats(nvmlDevice_t device, nvmlFBCStats_t *stats);
 nvmlReturn_t nvmlDeviceGetSamples(nvmlDevice_t device, unsigned type, unsigned long long since,
 	unsigned *value_type, unsigned *count, nvmlSample_t *samples);
+nvmlReturn_t nvmlDeviceGetProcessUtilization(nvmlDevice_t device,
+	nvmlProcessUtilizationSample_t *samples, unsigned *count, unsigned long long since);
 nvmlReturn_t nvmlDeviceGetProcessesUtilizationInfo(
 	nvmlDevice_t device, nvmlProcessesUtilizationInfo_v1_t *info);
 /* Errors */

@@ -227,11 +227,39 @@ static int not_ours(const struct tr_node *node, const char *path, struct tr_err 
 		"create a100-sxm4-80gb --name mine");
 }
 
+/*
+ * Waits for the lock. Meanwhile the driver is let go of: whoever has it open is a client of each
+ * card, which keeps an Ampere card's MIG mode as it is, and the one that we wait for may want to
+ * change that. Nobody has asked for a device before the lock.
+ */
+static int wait_for_lock(struct tr_node *node, const struct tr_change *change, const char *path,
+	int *ret_fd, struct tr_err *err)
+{
+	int r;
+
+	tr_tell(change, TR_STEP_WAIT, NULL, NULL, "another tranche is changing node '%s'",
+		node->name);
+	node->api->nvmlShutdown();
+	do {
+		if (tr_is_stopped(change)) {
+			r = tr_fail(err, TR_E_INTERRUPTED, "interrupted while waiting");
+			break;
+		}
+		tr_sleep_ms(&tr_clock_real, LOCK_POLL_MS);
+		r = tr_lock_file(path, /* wait= */ false, ret_fd, err);
+	} while (r == -TR_E_BUSY);
+	/* Also after a failure: the node's end shuts it down. */
+	if (node->api->nvmlInit_v2() != NVML_SUCCESS && r == 0)
+		return tr_fail(
+			err, TR_E_DRIVER, "node '%s': the driver does not start again", node->name);
+	return r;
+}
+
 int tr_node__lock(
 	struct tr_node *node, const struct tr_change *change, int *ret_fd, struct tr_err *err)
 {
 	char path[PATH_MAX];
-	bool told = false;
+	int r;
 
 	/* A plan changes nothing, and may be asked for by those who may not change anything. */
 	if (tr_is_dry(change))
@@ -239,18 +267,8 @@ int tr_node__lock(
 	if (lock_path(node, path, err) < 0)
 		return -(int)err->code;
 	/* Tried again and again, not waited for: Ctrl-C must get through. */
-	while (tr_lock_file(path, /* wait= */ false, ret_fd, err) < 0) {
-		if (err->code == TR_E_PERMISSION)
-			return not_ours(node, path, err);
-		if (err->code != TR_E_BUSY)
-			return -(int)err->code;
-		if (!told)
-			tr_tell(change, TR_STEP_WAIT, NULL, NULL,
-				"another tranche is changing node '%s'", node->name);
-		told = true;
-		if (tr_is_stopped(change))
-			return tr_fail(err, TR_E_INTERRUPTED, "interrupted while waiting");
-		tr_sleep_ms(&tr_clock_real, LOCK_POLL_MS);
-	}
-	return 0;
+	r = tr_lock_file(path, /* wait= */ false, ret_fd, err);
+	if (r == -TR_E_BUSY)
+		r = wait_for_lock(node, change, path, ret_fd, err);
+	return r == -TR_E_PERMISSION ? not_ours(node, path, err) : r;
 }

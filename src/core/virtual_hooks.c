@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/fs.h"
 #include "core/cdi.h"
 #include "core/node.h"
 #include "sim/state/hooks.h"
@@ -38,6 +39,24 @@ int tr_virtual_pick(const char *name, char **ret, struct tr_err *err)
 	return tr_hint(err, "tranche virtual list");
 }
 
+/* Nobody cuts, and no server starts, while cards are reset under them. Who does is not waited for:
+ * a card in use is not reset on hardware either. */
+static int hold_still(const char *name, int *ret_lock, struct tr_err *err)
+{
+	char path[PATH_MAX];
+
+	if (tr_sim_node_path(name, "change.lock", path, err) < 0)
+		return -(int)err->code;
+	if (tr_lock_file(path, /* wait= */ false, ret_lock, err) == 0)
+		return 0;
+	if (err->code == TR_E_NOT_FOUND)
+		return tr_fail(err, TR_E_NOT_FOUND, "there is no virtual node '%.60s'", name);
+	if (err->code != TR_E_BUSY)
+		return -(int)err->code;
+	tr_fail(err, TR_E_BUSY, "another tranche is changing node '%.60s'", name);
+	return tr_hint(err, "try again when it is done");
+}
+
 /* Slices are gone now, or somebody is on them. */
 static int done(const char *name, int r, struct tr_err *err)
 {
@@ -51,8 +70,11 @@ static int done(const char *name, int r, struct tr_err *err)
 int tr_virtual_reset(const char *name, int gpu, struct tr_err *err)
 {
 	struct tr_virtuals *nodes = NULL;
+	TR_AUTO_CLOSE int lock = -1;
 	uint32_t n = 0;
 
+	if (hold_still(name, &lock, err) < 0)
+		return -(int)err->code;
 	if (gpu >= 0)
 		return done(name, tr_sim_reset(name, (uint32_t)gpu, err), err);
 	if (tr_virtuals_get(&nodes, err) < 0)
@@ -71,11 +93,19 @@ int tr_virtual_reset(const char *name, int gpu, struct tr_err *err)
 
 int tr_virtual_reload(const char *name, struct tr_err *err)
 {
+	TR_AUTO_CLOSE int lock = -1;
+
+	if (hold_still(name, &lock, err) < 0)
+		return -(int)err->code;
 	return done(name, tr_sim_reload(name, err), err);
 }
 
 int tr_virtual_reboot(const char *name, struct tr_err *err)
 {
+	TR_AUTO_CLOSE int lock = -1;
+
+	if (hold_still(name, &lock, err) < 0)
+		return -(int)err->code;
 	return done(name, tr_sim_reboot(name, err), err);
 }
 

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A stranger's program that uses NVML as the loader finds it: prints how many GPUs it sees. */
+/* A stranger's program that uses NVML as the loader finds it: prints how many GPUs it sees. With an
+ * argument it then stays until its input ends. */
 #include <dlfcn.h>
 #include <stdio.h>
 
 static int (*init)(void);
 static int (*count)(unsigned *n);
 
-int main(void)
+int main(int argc, char **argv)
 {
 	void *dl = dlopen("libnvidia-ml.so.1", RTLD_NOW);
 	unsigned n;
@@ -20,5 +21,9 @@ int main(void)
 		return 1;
 	}
 	printf("%u\n", n);
+	fflush(stdout);
+	(void)argv;
+	while (argc > 1 && getchar() != EOF)
+		;
 	return 0;
 }

@@ -119,6 +119,38 @@ load helper
 	fails 3 "no virtual node 'nobody'" -- virtual reboot nobody
 }
 
+@test "a program that watches an Ampere card keeps its MIG mode as it is, and is named" {
+	local pid
+
+	node
+	mkfifo hold
+	LD_LIBRARY_PATH="$TRANCHE_RUN_DIR/virtual/golden/lib" "$COUNT_GPUS" stay <hold >seen 3>&- &
+	pid=$!
+	exec 9>hold
+	until [ -s seen ]; do sleep 0.05; done
+	fails 8 "GPU 0: its driver is still open in pid $pid (count_gpus)" \
+		"stop it, then: tranche mig on --gpu 0" -- mig on
+	fails 8 "GPU 0 is in use: its driver is open in pid $pid" -- virtual reset golden -i 0
+	exec 9>&-
+	wait "$pid"
+	tranche mig on
+	prints "virtual node 'golden' was reset" -- virtual reset golden
+}
+
+@test "no card is reset while another tranche changes the node" {
+	node
+	mkfifo hold
+	flock "$TRANCHE_RUN_DIR/virtual/golden/change.lock" sh -c 'echo >held; exec cat' <hold 3>&- &
+	exec 9>hold
+	until [ -s held ]; do sleep 0.05; done
+	for verb in reset reload reboot; do
+		fails 8 "another tranche is changing node 'golden'" "try again" -- virtual $verb golden
+	done
+	exec 9>&-
+	wait "$!"
+	prints "virtual node 'golden' was reset" -- virtual reset golden
+}
+
 @test "a call fails on order, and the change is undone" {
 	sliced
 	prints "no faults" -- virtual fault

@@ -94,6 +94,19 @@ static void ask_number(const char *name, unsigned number)
 		call(NULL, &value));
 }
 
+/* The value alone: a real library may end who hands it NULL, and then ask_number tells nothing. */
+static void ask_value(const char *name, unsigned number)
+{
+	number_call *call;
+	unsigned value = 0;
+	int r;
+
+	(void)number;
+	*(void **)&call = dlsym(library, name);
+	r = call(device, &value);
+	printf("value of %s: %d %u\n", name, r, r ? 0 : value);
+}
+
 static void ask_text(const char *name, unsigned number)
 {
 	char text[96] = "";
@@ -252,6 +265,89 @@ static void ask_memory(const char *name, unsigned number)
 	printf(" %u\n", n[0]);
 }
 
+/* What moves is left out: only whether there are any, and of which kind. */
+static void ask_samples(const char *name, unsigned type)
+{
+	unsigned value_type = 99, n = ROOM / sizeof(nvmlSample_t);
+	nvmlSample_t *samples = (nvmlSample_t *)(void *)room;
+	int r = (int)NV(nvmlDeviceGetSamples)(device, type, 0, &value_type, &n, samples);
+
+	printf("%s %u: %d value type %u\n", name, type, r, r ? 0 : value_type);
+	n = 0;
+	r = (int)NV(nvmlDeviceGetSamples)(device, type, 0, &value_type, &n, NULL);
+	printf("%s %u without room: %d\n", name, type, r);
+	n = ROOM / sizeof(nvmlSample_t);
+	r = (int)NV(nvmlDeviceGetSamples)(
+		device, type, (unsigned long long)-1 / 2, &value_type, &n, samples);
+	printf("%s %u of the future: %d\n", name, type, r);
+}
+
+static void ask_processes(const char *name, unsigned number)
+{
+	nvmlProcessesUtilizationInfo_v1_t info = { .version = number,
+		.processSamplesCount = 64,
+		.procUtilArray = (nvmlProcessUtilizationInfo_v1_t *)(void *)room };
+	nvmlAccountingStats_t stats;
+	unsigned n = 64;
+	int r = (int)NV(nvmlDeviceGetProcessUtilization)(
+		device, (nvmlProcessUtilizationSample_t *)(void *)room, &n, 0);
+
+	printf("%s use: %d\n", name, r);
+	n = 0;
+	printf("%s use without room: %d\n", name,
+		(int)NV(nvmlDeviceGetProcessUtilization)(device, NULL, &n, 0));
+	printf("%s info %#x: %d\n", name, number,
+		(int)NV(nvmlDeviceGetProcessesUtilizationInfo)(device, &info));
+	n = 64;
+	r = (int)NV(nvmlDeviceGetAccountingPids)(device, &n, (unsigned *)(void *)room);
+	printf("%s accounted: %d %u\n", name, r, r ? 0 : n);
+	printf("%s account of none: %d\n", name,
+		(int)NV(nvmlDeviceGetAccountingStats)(device, 1, &stats));
+}
+
+static void ask_link(const char *name, unsigned link)
+{
+	static const char *const calls[] = { "nvmlDeviceGetNvLinkState",
+		"nvmlDeviceGetNvLinkVersion" };
+
+	for (size_t i = 0; i < sizeof(calls) / sizeof(*calls); i++) {
+		int (*call)(nvmlDevice_t, unsigned, unsigned *);
+		unsigned value = 0;
+		int r;
+
+		*(void **)&call = dlsym(library, calls[i]);
+		r = call(device, link, &value);
+		printf("%s %u %s: %d %u\n", name, link, calls[i], r, r ? 0 : value);
+	}
+}
+
+/* What a child of a process that has started the library is told, before and after its own start.
+ */
+static void ask_behind_fork(const char *name, unsigned number)
+{
+	nvmlDevice_t parents = device;
+	unsigned n = 0;
+	pid_t pid;
+
+	(void)number;
+	fflush(stdout);
+	pid = fork();
+	if (pid != 0) {
+		waitpid(pid, NULL, 0);
+		return;
+	}
+	alarm(20);
+	printf("%s count: %d\n", name, (int)NV(nvmlDeviceGetCount_v2)(&n));
+	printf("%s name: %d\n", name, (int)NV(nvmlDeviceGetName)(parents, room, 96));
+	printf("%s shutdown: %d\n", name, (int)NV(nvmlShutdown)());
+	printf("%s init: %d\n", name, (int)NV(nvmlInit_v2)());
+	printf("%s count after init: %d %u\n", name, (int)NV(nvmlDeviceGetCount_v2)(&n), n);
+	printf("%s name by the parent's handle: %d\n", name,
+		(int)NV(nvmlDeviceGetName)(parents, room, 96));
+	fflush(stdout);
+	_exit(0);
+}
+
 /* Names that ask and change nothing. */
 static int only_asks(const char *name)
 {
@@ -290,6 +386,8 @@ int main(int argc, char **argv)
 	is_before_init = false;
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)
 		ask(ask_number, numbers[i], 0);
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)
+		ask(ask_value, numbers[i], 0);
 	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
 		ask(ask_text, texts[i], 0);
 	for (unsigned p = 0; p < 20; p++)
@@ -309,5 +407,12 @@ int main(int argc, char **argv)
 	for (unsigned id = 1; id < MAX_FIELD; id++)
 		ask(ask_field, "field", id);
 	ask_every_name(argv[2], 0);
+	for (unsigned type = 0; type < 12; type++)
+		ask(ask_samples, "samples", type);
+	ask(ask_processes, "processes", NVML_VERSION_WORD(nvmlProcessesUtilizationInfo_v1_t, 1));
+	ask(ask_processes, "processes", 1);
+	for (unsigned link = 0; link < 19; link++)
+		ask(ask_link, "link", link);
+	ask(ask_behind_fork, "fork", 0);
 	return 0;
 }

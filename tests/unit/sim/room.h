@@ -10,6 +10,8 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -94,4 +96,42 @@ static inline bool room_cgroup_join(const char *dir, pid_t pid)
 		return false;
 	fprintf(file, "%d\n", (int)pid);
 	return fclose(file) == 0;
+}
+
+/* A child that keeps one processor busy inside the cgroup; -1 when it cannot be put there. */
+static inline pid_t room_worker_start(const char *cgroup_dir)
+{
+	char cpu_dir[160], byte;
+	int ready[2];
+	pid_t pid;
+
+	if (pipe(ready) < 0)
+		return -1;
+	pid = fork();
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (!room_cgroup_join(cgroup_dir, getpid()))
+			_exit(1);
+		/* With version 1 the time is counted in a hierarchy of its own. */
+		snprintf(cpu_dir, sizeof(cpu_dir), "/sys/fs/cgroup/cpuacct%s",
+			strrchr(cgroup_dir, '/'));
+		room_cgroup_join(cpu_dir, getpid());
+		if (write(ready[1], "x", 1) != 1)
+			_exit(1);
+		for (volatile unsigned i = 0;; i++)
+			;
+	}
+	close(ready[1]);
+	if (read(ready[0], &byte, 1) != 1)
+		pid = -1;
+	close(ready[0]);
+	return pid;
+}
+
+static inline void room_worker_end(pid_t pid, const char *cgroup_dir, const char *cpu_dir)
+{
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	rmdir(cgroup_dir);
+	rmdir(cpu_dir);
 }

@@ -252,43 +252,6 @@ static void mig_mode_takes_answers_away(void **state)
 	assert_int_equal(bar1.bar1Total >> 20, 65535);
 }
 
-/* A child that keeps one processor busy inside the cgroup. */
-static pid_t start_worker(const char *cgroup_dir)
-{
-	char cpu_dir[160];
-	int ready[2];
-	pid_t pid;
-	char byte;
-
-	assert_int_equal(pipe(ready), 0);
-	pid = fork();
-	if (pid == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		if (!room_cgroup_join(cgroup_dir, getpid()))
-			_exit(1);
-		/* With version 1 the time is counted in a hierarchy of its own. */
-		snprintf(cpu_dir, sizeof(cpu_dir), "/sys/fs/cgroup/cpuacct%s",
-			strrchr(cgroup_dir, '/'));
-		room_cgroup_join(cpu_dir, getpid());
-		if (write(ready[1], "x", 1) != 1)
-			_exit(1);
-		for (volatile unsigned i = 0;; i++)
-			;
-	}
-	close(ready[1]);
-	assert_int_equal(read(ready[0], &byte, 1), 1);
-	close(ready[0]);
-	return pid;
-}
-
-static void end_worker(pid_t pid, const char *cgroup_dir, const char *cpu_dir)
-{
-	kill(pid, SIGKILL);
-	waitpid(pid, NULL, 0);
-	rmdir(cgroup_dir);
-	rmdir(cpu_dir);
-}
-
 static void load_follows_the_servers(void **state)
 {
 	char cgroup[64], cgroup_dir[128], cpu_dir[128], uuid[80];
@@ -304,7 +267,7 @@ static void load_follows_the_servers(void **state)
 	assert_int_equal(NV(nvmlDeviceGetPowerUsage)(h200, &before), NVML_SUCCESS);
 	assert_int_equal(NV(nvmlDeviceGetUUID)(h200, uuid, sizeof(uuid)), NVML_SUCCESS);
 	assert_int_equal(tr_sim_bind("test", uuid, cgroup, &err), 0);
-	pid = start_worker(cgroup_dir);
+	pid = room_worker_start(cgroup_dir);
 	/* However little of a processor it gets: it is asked until something was used. */
 	do {
 		usleep(200000);
@@ -315,7 +278,7 @@ static void load_follows_the_servers(void **state)
 	assert_true(busy > before && busy < 700000);
 	assert_int_equal(NV(nvmlDeviceGetTemperature)(h200, 0, &celsius), NVML_SUCCESS);
 	assert_in_range(celsius, 41, 61);
-	end_worker(pid, cgroup_dir, cpu_dir);
+	room_worker_end(pid, cgroup_dir, cpu_dir);
 	assert_int_equal(tr_sim_unbind("test", cgroup, &err), 0);
 	assert_int_equal(NV(nvmlDeviceGetUtilizationRates)(h200, &rates), NVML_SUCCESS);
 	assert_int_equal(rates.gpu, 0);
@@ -348,7 +311,7 @@ static void gpm_measures_a_slice(void **state)
 	mig = make_slice(h200, 19, 0); /* GPU instance 13 */
 	assert_int_equal(NV(nvmlDeviceGetUUID)(mig, uuid, sizeof(uuid)), NVML_SUCCESS);
 	assert_int_equal(tr_sim_bind("test", uuid, cgroup, &err), 0);
-	pid = start_worker(cgroup_dir);
+	pid = room_worker_start(cgroup_dir);
 	assert_int_equal(NV(nvmlGpmMigSampleGet)(h200, 13, get->sample1), NVML_SUCCESS);
 	get->version = 1;
 	get->numMetrics = 4;
@@ -367,7 +330,7 @@ static void gpm_measures_a_slice(void **state)
 	assert_int_equal(get->metrics[2].nvmlReturn, NVML_SUCCESS);
 	assert_true(get->metrics[2].value == 0);
 	assert_int_equal(get->metrics[3].nvmlReturn, NVML_ERROR_NOT_SUPPORTED);
-	end_worker(pid, cgroup_dir, cpu_dir);
+	room_worker_end(pid, cgroup_dir, cpu_dir);
 	assert_int_equal(tr_sim_unbind("test", cgroup, &err), 0);
 	sample = get->sample1;
 	assert_int_equal(NV(nvmlGpmSampleFree)(sample), NVML_SUCCESS);
