@@ -50,7 +50,8 @@ static int prestart(bool gives, struct tr_err *err)
 		return -(int)err->code;
 	if (choice.uuids.n == 0)
 		return 0;
-	if (tr_needs_check(container.env.v, container.env.n, &driver, err) < 0)
+	/* With CDI the vendor's tools do not ask, either. */
+	if (gives && tr_needs_check(container.env.v, container.env.n, &driver, err) < 0)
 		return tr_wrap(err, "the container's image");
 	/* Who only watches holds nothing: it may look at slices that others are on. */
 	if (!container.looks_only && tr_hook_hold(&choice, container.pid, err) < 0)

@@ -22,6 +22,7 @@ struct values {
 	uint32_t count, lines;
 	int64_t wait_ms;
 	bool shared;
+	struct tr_opt_list env;
 };
 
 static const struct tr_opt own[] = {
@@ -31,6 +32,7 @@ static const struct tr_opt own[] = {
 	{ "gpu", 'i', TR_OPT_INDEX, offsetof(struct values, gpu), "N", "index", 0 },
 	{ "count", 0, TR_OPT_COUNT, offsetof(struct values, count), "N", "count", 0 },
 	{ "tail", 'n', TR_OPT_LINES, offsetof(struct values, lines), "N", "lines", 0 },
+	{ "env", 'e', TR_OPT_LIST, offsetof(struct values, env), "NAME=VALUE", "list", 0 },
 	{ "wait", 'w', TR_OPT_DURATION, offsetof(struct values, wait_ms), "TIME", "time", 0 },
 	{ 0 },
 };
@@ -92,6 +94,41 @@ static void options_and_arguments_come_in_any_order(void **state)
 	assert_int_equal(p.v.gpu, 3);
 	assert_int_equal(p.n_args, 3);
 	assert_string_equal(p.args[2], "three");
+}
+
+static void what_may_be_given_again_is_kept_in_order(void **state)
+{
+	struct parsed p = PARSE("-e", "A=1", "--env=B", "x", "-eA=2");
+
+	(void)state;
+	assert_int_equal(p.r, 0);
+	assert_int_equal(p.v.env.n, 3);
+	assert_string_equal(p.v.env.v[0], "A=1");
+	assert_string_equal(p.v.env.v[1], "B");
+	assert_string_equal(p.v.env.v[2], "A=2");
+	assert_int_equal(p.n_args, 1);
+	p = PARSE("-e", "");
+	assert_int_equal(p.r, -TR_E_INVALID);
+}
+
+static void what_is_given_too_often_is_refused(void **state)
+{
+	struct values v = { 0 };
+	char *argv[TR_OPT_LIST_MAX + 2] = { 0 };
+	const char *args[TR_OPT_LIST_MAX + 2];
+	struct tr_opt_table table = { .v = own, .values = &v };
+	struct tr_opts_in in = { "tranche test", &table, 1, argv, 0 };
+	struct tr_err err = { 0 };
+	size_t n;
+
+	(void)state;
+	for (size_t i = 0; i < TR_OPT_LIST_MAX; i++)
+		argv[i] = (char *)(uintptr_t) "-eA=1";
+	assert_int_equal(tr_opts_parse(&in, args, &n, &err), 0);
+	argv[TR_OPT_LIST_MAX] = (char *)(uintptr_t) "-eA=1";
+	v.env.n = 0;
+	assert_int_equal(tr_opts_parse(&in, args, &n, &err), -TR_E_INVALID);
+	assert_non_null(strstr(err.msg, "64 times at most"));
 }
 
 static void two_dashes_end_the_options(void **state)
@@ -259,6 +296,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_way_to_write_a_value_is_the_same),
 		cmocka_unit_test(options_and_arguments_come_in_any_order),
+		cmocka_unit_test(what_may_be_given_again_is_kept_in_order),
+		cmocka_unit_test(what_is_given_too_often_is_refused),
 		cmocka_unit_test(two_dashes_end_the_options),
 		cmocka_unit_test(one_dash_is_an_argument),
 		cmocka_unit_test(the_first_argument_can_end_it),

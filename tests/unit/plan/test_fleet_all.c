@@ -41,7 +41,7 @@ static uint32_t any_of(uint32_t n)
 struct made {
 	struct tr_gpu_model model;
 	struct tr_gi_profile profiles[4];
-	char names[4][16];
+	char names[4][32];
 	struct tr_card card;
 };
 
