@@ -163,8 +163,8 @@ static int explain_size(const struct tr_plan_want *wants, size_t n, struct tr_er
 		const char *typed = wants[i].profile;
 		size_t digits = typed ? strspn(typed, "0123456789.") : 0;
 
-		if (digits && strchr("gGmMtT", typed[digits]) && !strchr(typed + digits, '.') &&
-			strlen(typed + digits) <= 3)
+		if (digits && typed[digits] && strchr("gGmMtT", typed[digits]) &&
+			!strchr(typed + digits, '.') && strlen(typed + digits) <= 3)
 			tr_hint(err, "an amount of memory is written %.*s%c, or %.*s%ci",
 				(int)digits, typed, typed[digits] & ~0x20, (int)digits, typed,
 				typed[digits] & ~0x20);
@@ -302,7 +302,6 @@ int tr_batch_begin(struct tr_node *node, const struct tr_change *change, int *re
 {
 	bool changed = false;
 
-	tr_tell_begin();
 	if (tr_node__lock(node, change, ret_lock, err) < 0 ||
 		tr_journal_check(node->store, node->name, err) < 0 ||
 		tr_scene_read(node, /* with_servers= */ true, ret_scene, err) < 0)
@@ -335,6 +334,7 @@ int tr_slices_create(struct tr_node *node, int gpu, const char *const *wants, si
 	TR_AUTO_CLOSE int lock = -1;
 	struct tr_batch batch = { 0 };
 
+	tr_tell_begin();
 	if (tr_batch_begin(node, change, &lock, &scene, err) < 0 ||
 		tr_batch_plan(&scene, gpu, wants, n_wants, &nobody, change, &batch, err) < 0)
 		return -(int)err->code;
@@ -473,6 +473,7 @@ int tr_slices_destroy(struct tr_node *node, const char *const *which, size_t n_w
 	if (n_which == 0 || n_which > MAX_WANTS)
 		return tr_fail(
 			err, TR_E_INVALID, "name 1 to %d slices, not %zu", MAX_WANTS, n_which);
+	tr_tell_begin();
 	if (tr_batch_begin(node, change, &lock, &scene, err) < 0)
 		return -(int)err->code;
 	for (size_t i = 0; i < n_which; i++) {

@@ -398,6 +398,7 @@ int tr_job_run(struct tr_node *node, const struct tr_job *job, const struct tr_c
 	};
 	struct tr_job_end end = { 0 };
 
+	tr_tell_begin();
 	if (!job->n_argv && !job->image)
 		return tr_fail(err, TR_E_INVALID, "a job needs a program, or an image");
 	snprintf(run.stack, sizeof(run.stack), "%s%d", prefix, (int)getpid());

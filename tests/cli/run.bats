@@ -192,6 +192,8 @@ ends()
 		"an amount of memory is written 18G, or 18Gi" -- run 18GB true
 	fails 2 "'90G': no slice of GPU 0 (NVIDIA A100-SXM4-80GB) has 85831 MiB; it has 1g.10gb (19)" \
 		-- run 90G true
+	fails 2 "'3': GPU 0 (NVIDIA A100-SXM4-80GB) has no profile '3'" -- run 3 true
+	[[ $stderr != *"try:"* ]]
 	fails 2 "'0G': GPU 0 (NVIDIA A100-SXM4-80GB) has no profile '0G'" -- run 0G true
 }
 

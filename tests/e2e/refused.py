@@ -235,6 +235,10 @@ def test_an_image_that_cannot_be_pulled_in_containers(podman):
     podman.stack(podman.model("a"))
     r = podman.tranche(*podman.up_args()).fails(3, "pull image '127.0.0.1:9/nosuch:1'", "podman pull")
     equal([word for word, _ in r.steps()], ["pulling"], str(r))
+    podman.ok("mig", "on")
+    r = podman.tranche("run", "--runtime", "podman", "--image", podman.image, "1g.10gb").fails(3, "pull image")
+    check(float(r.err.split("s  ")[0]) < 60, "when the pull began, since the run did:", r)
+    podman.ok("mig", "off")
     equal(podman.slices(), [])
     equal(podman.json("gpus")["gpus"][0]["mig_on"], False)
 
