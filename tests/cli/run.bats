@@ -193,7 +193,7 @@ ends()
 	fails 2 "'90G': no slice of GPU 0 (NVIDIA A100-SXM4-80GB) has 85831 MiB; it has 1g.10gb (19)" \
 		-- run 90G true
 	fails 2 "'3': GPU 0 (NVIDIA A100-SXM4-80GB) has no profile '3'" -- run 3 true
-	[[ $stderr != *"try:"* ]]
+	[[ $stderr != *"amount of memory"* ]]
 	fails 2 "'0G': GPU 0 (NVIDIA A100-SXM4-80GB) has no profile '0G'" -- run 0G true
 }
 
