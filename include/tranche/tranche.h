@@ -263,6 +263,8 @@ struct tr_card_status {
 	uint32_t n_full;   /* as many of them as the card could hold, each on a full_profile */
 	char full_profile[64];
 	double use_full;
+	/* The same of its compute slices: those that the models' slices have. */
+	double compute_alone, compute_now, compute_full;
 	size_t n_cells;
 	struct tr_status_cell *cells;
 };

@@ -2,6 +2,7 @@
 #include "base/err.h"
 #include "cli/cmd.h"
 #include "cli/show.h"
+#include "cli/term.h"
 
 #include <string.h>
 
@@ -188,17 +189,23 @@ static const char *const a_per[] = {
 	[TR_PER_HOUR] = "an hour", [TR_PER_MONTH] = "a month", [TR_PER_YEAR] = "a year"
 };
 
-static void say_sum(const struct tr_costs *costs, double share)
+static void say_sum(struct tr_buf *ret, const struct tr_costs *costs, double share)
 {
-	printf(costs->per == TR_PER_HOUR ? "%.4f" : "%.2f", share * costs->price);
+	tr_buf_addf(ret, costs->per == TR_PER_HOUR ? "%.4f" : "%.2f", share * costs->price);
 }
 
 /* "1380.00 EUR" */
-static void say_money(const struct tr_costs *costs, double share)
+static void say_money(struct tr_buf *ret, const struct tr_costs *costs, double share)
 {
-	say_sum(costs, share);
+	say_sum(ret, costs, share);
 	if (costs->currency[0])
-		printf(" %s", costs->currency);
+		tr_buf_addf(ret, " %s", costs->currency);
+}
+
+static void print_sentence(const struct tr_buf *text)
+{
+	tr_term_wrap(stdout, tr_term_of(stdout), 0, 2, tr_buf_str(text));
+	putchar('\n');
 }
 
 static void print_head(const struct tr_costs *costs)
@@ -208,41 +215,54 @@ static void print_head(const struct tr_costs *costs)
 		[TR_COST_BY_COMPUTE] = "compute slices",
 		[TR_COST_BY_MEMORY] = "memory slices",
 	};
+	TR_AUTO_BUF text = { 0 };
 
 	if (costs->has_price) {
-		say_money(costs, 1);
-		printf(" %s for a GPU; ", a_per[costs->per]);
+		say_money(&text, costs, 1);
+		tr_buf_addf(&text, " %s for a GPU; ", a_per[costs->per]);
 	}
-	printf("shares by %s\n", rules[costs->by]);
+	tr_buf_addf(&text, "shares by %s", rules[costs->by]);
+	print_sentence(&text);
 }
 
-static void print_part(
-	const struct tr_costs *costs, uint32_t gpu_idx, double share, const char *what)
+static void say_part(struct tr_buf *ret, const struct tr_costs *costs, uint32_t gpu_idx,
+	double share, const char *what)
 {
-	printf("GPU %u: %.1f %% %s", gpu_idx, 100 * share, what);
+	tr_buf_addf(ret, "GPU %u: %.1f %% %s", gpu_idx, 100 * share, what);
 	if (costs->has_price) {
-		fputs(", ", stdout);
-		say_money(costs, share);
+		tr_buf_puts(ret, ", ");
+		say_money(ret, costs, share);
 	}
+}
+
+static void print_stranded(const struct tr_costs *costs, const struct tr_cost_card *card)
+{
+	TR_AUTO_BUF text = { 0 };
+
+	say_part(&text, costs, card->idx, card->stranded, "is stranded");
+	tr_buf_puts(&text, ": no further slice can use");
+	if (card->stranded_compute)
+		tr_buf_addf(
+			&text, " %u of %u compute", card->stranded_compute, card->compute_slices);
+	if (card->stranded_compute && card->stranded_memory)
+		tr_buf_puts(&text, " and");
+	if (card->stranded_memory)
+		tr_buf_addf(&text, " %u of %u memory", card->stranded_memory, card->memory_slices);
+	tr_buf_puts(&text, " slices");
+	print_sentence(&text);
 }
 
 static void print_rest(const struct tr_costs *costs, const struct tr_cost_card *card)
 {
-	if (card->stranded > 0.0005) {
-		print_part(costs, card->idx, card->stranded, "is stranded");
-		fputs(": no further slice can use", stdout);
-		if (card->stranded_compute)
-			printf(" %u of %u compute", card->stranded_compute, card->compute_slices);
-		if (card->stranded_compute && card->stranded_memory)
-			fputs(" and", stdout);
-		if (card->stranded_memory)
-			printf(" %u of %u memory", card->stranded_memory, card->memory_slices);
-		puts(" slices");
-	}
-	if (card->open > 0.0005) {
-		print_part(costs, card->idx, card->open, "could still be cut");
-		printf(": %s\n", card->free_slices);
-	}
+	TR_AUTO_BUF text = { 0 };
+
+	if (card->stranded > 0.0005)
+		print_stranded(costs, card);
+	if (card->open <= 0.0005)
+		return;
+	say_part(&text, costs, card->idx, card->open, "could still be cut");
+	tr_buf_addf(&text, ": %s", card->free_slices);
+	print_sentence(&text);
 }
 
 /* The sum that everybody does on paper: a card's price by the heads that share it. Once for cards
@@ -250,21 +270,22 @@ static void print_rest(const struct tr_costs *costs, const struct tr_cost_card *
 static void print_heads(const struct tr_costs *costs, size_t n)
 {
 	const struct tr_cost_card *card = &costs->cards[n];
+	TR_AUTO_BUF text = { 0 };
 
 	for (size_t i = 0; i < n; i++)
 		if (strcmp(costs->cards[i].name, card->name) == 0)
 			return;
 	if (!costs->has_price || card->n_most < 2)
 		return;
-	printf("GPU %u by heads: 1 model ", card->idx);
-	say_money(costs, 1);
+	tr_buf_addf(&text, "GPU %u by heads: 1 model ", card->idx);
+	say_money(&text, costs, 1);
 	if (card->n_most > 2) {
-		fputs(", 2 models ", stdout);
-		say_sum(costs, 1.0 / 2);
+		tr_buf_puts(&text, ", 2 models ");
+		say_sum(&text, costs, 1.0 / 2);
 	}
-	printf(", %u (the most) ", card->n_most);
-	say_sum(costs, 1.0 / card->n_most);
-	putchar('\n');
+	tr_buf_addf(&text, ", %u (the most) ", card->n_most);
+	say_sum(&text, costs, 1.0 / card->n_most);
+	print_sentence(&text);
 }
 
 struct sums {
@@ -290,18 +311,19 @@ static struct sums sum_up(const struct tr_costs *costs)
 static void print_sums(const struct tr_costs *costs)
 {
 	struct sums sums = sum_up(costs);
+	TR_AUTO_BUF text = { 0 };
 
 	if (costs->has_price && sums.n_models) {
-		printf("%zu model%s", sums.n_models, sums.n_models == 1 ? ": " : "s: ");
-		say_money(costs, sums.now);
-		printf(" %s", a_per[costs->per]);
+		tr_buf_addf(&text, "%zu model%s", sums.n_models, sums.n_models == 1 ? ": " : "s: ");
+		say_money(&text, costs, sums.now);
+		tr_buf_addf(&text, " %s", a_per[costs->per]);
 		if (sums.n_models > 1) {
-			fputs(", ", stdout);
-			say_money(costs, sums.now / (double)sums.n_models);
-			fputs(" each; with a GPU each ", stdout);
-			say_money(costs, (double)sums.n_models);
+			tr_buf_puts(&text, ", ");
+			say_money(&text, costs, sums.now / (double)sums.n_models);
+			tr_buf_puts(&text, " each; with a GPU each ");
+			say_money(&text, costs, (double)sums.n_models);
 		}
-		putchar('\n');
+		print_sentence(&text);
 	}
 	if (costs->n_idle)
 		printf("%u more GPU%s hold%s nothing, and %s not counted\n", costs->n_idle,

@@ -115,18 +115,35 @@ static void print_memory(const struct tr_card_status *card)
 	putchar('\n');
 }
 
+/* A card that cannot be cut has no compute slices to be held. */
+static void print_use_line(
+	const struct tr_card_status *card, const char *what, double memory, double compute)
+{
+	printf("    %-36s  %9.1f %%", what, 100 * memory);
+	if (card->compute_slices)
+		printf("  %10.1f %%", 100 * compute);
+	putchar('\n');
+}
+
 static void print_use(const struct tr_card_status *card)
 {
+	char what[96];
+
 	if (!card->n_models)
 		return;
-	puts("  of the card's memory in use:");
-	printf("    before, 1 model on a card of its own  %5.1f %%\n", 100 * card->use_alone);
-	if (card->n_models > 1)
-		printf("    now, %2u models on this card           %5.1f %%\n", card->n_models,
-			100 * card->use_now);
-	if (card->n_full > card->n_models)
-		printf("    full, %u like these on %-15s %5.1f %%\n", card->n_full,
-			card->full_profile, 100 * card->use_full);
+	printf("  of the card                             memory used%s\n",
+		card->compute_slices ? "  compute held" : "");
+	print_use_line(
+		card, "before, 1 model on a card of its own", card->use_alone, card->compute_alone);
+	if (card->n_models > 1) {
+		snprintf(what, sizeof(what), "now, %u models on this card", card->n_models);
+		print_use_line(card, what, card->use_now, card->compute_now);
+	}
+	if (card->n_full > card->n_models) {
+		snprintf(what, sizeof(what), "full, %u like these on %s", card->n_full,
+			card->full_profile);
+		print_use_line(card, what, card->use_full, card->compute_full);
+	}
 }
 
 static void print_card(const struct tr_card_status *card)
@@ -193,10 +210,15 @@ static void add_json(struct tr_js *js, json_t *o, const struct tr_card_status *c
 		tr_js_exact(js, o, "use_alone", card->use_alone);
 		tr_js_exact(js, o, "use_now", card->use_now);
 	}
+	if (card->n_models && card->compute_slices) {
+		tr_js_exact(js, o, "compute_alone", card->compute_alone);
+		tr_js_exact(js, o, "compute_now", card->compute_now);
+	}
 	if (card->n_full) {
 		tr_js_number(js, o, "n_full", card->n_full);
 		tr_js_text(js, o, "full_profile", card->full_profile);
 		tr_js_exact(js, o, "use_full", card->use_full);
+		tr_js_exact(js, o, "compute_full", card->compute_full);
 	}
 	add_cells_json(js, o, card);
 }

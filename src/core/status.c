@@ -78,6 +78,9 @@ static void put_full(const struct tr_card *card, uint64_t most_bytes, struct tr_
 	if (!best)
 		return;
 	ret->n_full = best->max;
+	if (ret->compute_slices)
+		ret->compute_full =
+			(double)(best->max * best->compute_slices) / ret->compute_slices;
 	snprintf(ret->full_profile, sizeof(ret->full_profile), "%s", best->name);
 }
 
@@ -86,6 +89,7 @@ static void put_numbers(
 {
 	struct tr_cost_use use;
 	uint64_t models_bytes = 0, most_bytes = 0;
+	uint32_t models_compute = 0;
 
 	for (size_t i = 0; i < seats->n; i++) {
 		const struct tr_slice *slice = &seats->v[i].slice;
@@ -102,6 +106,7 @@ static void put_numbers(
 		if (!slice->model[0])
 			continue;
 		ret->n_models++;
+		models_compute += slice->is_whole ? ret->compute_slices : slice->compute_slices;
 		models_bytes += slice->memory_used_bytes;
 		if (slice->memory_used_bytes > most_bytes)
 			most_bytes = slice->memory_used_bytes;
@@ -118,6 +123,10 @@ static void put_numbers(
 	ret->use_alone = use.alone;
 	ret->use_now = use.now;
 	ret->use_full = use.full;
+	if (!ret->compute_slices)
+		return;
+	ret->compute_now = (double)models_compute / ret->compute_slices;
+	ret->compute_alone = ret->compute_now / ret->n_models;
 }
 
 static int put_card(const struct tr_card *card, const struct tr_seats *seats,

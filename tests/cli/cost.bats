@@ -204,7 +204,9 @@ GPU 0  NVIDIA A100-SXM4-80GB, MIG on
 		"(2, 7, '1g.10gb')" ]
 	[ "$(value 'abs(d["gpus"][0]["use_now"] - 2 * d["gpus"][0]["use_alone"]) < 1e-9')" = True ]
 	[ "$(value '0 < d["gpus"][0]["use_alone"] < 0.125')" = True ]
+	[ "$(value '[round(d["gpus"][0]["compute_" + x], 4) for x in ("alone", "now", "full")]')" = \
+		"[0.1429, 0.2857, 1.0]" ]
 	run -0 tranche status
 	[[ $output == *"| files-0 |"* || $output == *"|files-0 "* ]]
-	[[ $output == *"before, 1 model on a card of its own"*"now,  2 models on this card"*"full, 7 like these on 1g.10gb"* ]]
+	[[ $output == *"before, 1 model on a card of its own"*"now, 2 models on this card"*" 28.6 %"*"full, 7 like these on 1g.10gb"* ]]
 }

@@ -36,6 +36,29 @@ plain()
 	done
 }
 
+@test "sentences wrap between words: complaints, what to type, the bill" {
+	local columns
+
+	node
+	printf 'version: 1\nname: one\nmodels: {a: {engine: command, slice: 2g.20gb, args: [x]}}\n' >tranche.yaml
+	for columns in 40 80 120; do
+		on $columns virtual create a100 | plain >seen || true
+		on $columns down lab | plain >>seen || true
+		# All but the table, which has a least width of its own.
+		on $columns cost -f tranche.yaml --price 1380 --currency EUR | plain |
+			grep -v -e '^MODEL' -e '^one/' -e '^virtual node' >>seen
+		cat seen
+		[ "$(wc -L <seen)" -le $((columns > 50 ? columns : 50)) ]
+		# Nothing is lost on the way, and what is to be typed stays in one piece.
+		tr -s ' \n' '  ' <seen >joined
+		grep -qF "there is no GPU 'a100' to simulate; there are a100-sxm4-40gb, a100-pcie-40gb," joined
+		grep -qF "could still be cut, 985.71 EUR: 4g.40gb x1, 3g.40gb x1," joined
+		grep -qx '  try: tranche virtual create a100-sxm4-80gb' seen
+	done
+	# Not for a terminal: one line.
+	tranche virtual create a100 2>&1 | grep -q "there is no GPU 'a100'.*rtx-pro-6000-max-q$"
+}
+
 @test "at 80 columns slices keep the UUID's beginning, which still names them" {
 	local short
 
