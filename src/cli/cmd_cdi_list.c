@@ -2,6 +2,17 @@
 #include "base/err.h"
 #include "cli/cmd.h"
 #include "cli/show.h"
+#include "cli/term.h"
+
+static void print_stale(const char *file)
+{
+	TR_AUTO_BUF text = { 0 };
+
+	tr_buf_addf(&text, "'%s' is stale: slices have changed without tranche, or it was changed",
+		file);
+	tr_term_wrap(stderr, tr_term_of(stderr), 0, 2, tr_buf_str(&text));
+	fprintf(stderr, "\n  try: tranche cdi generate --output %s\n", file);
+}
 
 static void show(const struct tr_cdi *cdi)
 {
@@ -14,10 +25,7 @@ static void show(const struct tr_cdi *cdi)
 	else if (cdi->is_fresh)
 		fprintf(stderr, "as '%s' has them\n", cdi->file);
 	else
-		fprintf(stderr,
-			"'%s' is stale: slices have changed without tranche, or it was changed\n"
-			"  try: tranche cdi generate --output %s\n",
-			cdi->file, cdi->file);
+		print_stale(cdi->file);
 }
 
 static int show_json(const struct tr_node *node, const struct tr_cdi *cdi, struct tr_err *err)

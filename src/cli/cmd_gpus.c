@@ -2,6 +2,7 @@
 #include "base/err.h"
 #include "cli/cmd.h"
 #include "cli/show.h"
+#include "cli/term.h"
 
 static const struct tr_col cols[] = {
 	{ .head = "GPU", .is_right = true },
@@ -38,16 +39,21 @@ static void print_room(const struct tr_gpus *gpus)
 {
 	for (size_t i = 0; i < gpus->n; i++) {
 		const struct tr_gpu *g = &gpus->v[i];
+		TR_AUTO_BUF text = { 0 };
 
 		if (!g->can_slice)
-			printf("GPU %u cannot be sliced: %s\n", g->idx,
+			tr_buf_addf(&text, "GPU %u cannot be sliced: %s", g->idx,
 				g->why[0] ? g->why : "the driver does not say why");
 		else if (g->why[0])
-			printf("GPU %u can be sliced; %s\n", g->idx, g->why);
+			tr_buf_addf(&text, "GPU %u can be sliced; %s", g->idx, g->why);
 		else if (g->free_slices[0])
-			printf("GPU %u has room for %s\n", g->idx, g->free_slices);
+			tr_buf_addf(&text, "GPU %u has room for %s", g->idx, g->free_slices);
 		else if (g->mig_on)
-			printf("GPU %u has no room left\n", g->idx);
+			tr_buf_addf(&text, "GPU %u has no room left", g->idx);
+		else
+			continue;
+		tr_term_wrap(stdout, tr_term_of(stdout), 0, 2, tr_buf_str(&text));
+		putchar('\n');
 	}
 }
 

@@ -44,6 +44,7 @@ plain()
 	for columns in 40 80 120; do
 		on $columns virtual create a100 | plain >seen || true
 		on $columns down lab | plain >>seen || true
+		on $columns gpus | plain | grep -v -e '^virtual node' -e '^GPU  NAME' -e '^  0 ' >>seen
 		# All but the table, which has a least width of its own.
 		on $columns cost -f tranche.yaml --price 1380 --currency EUR | plain |
 			grep -v -e '^MODEL' -e '^one/' -e '^virtual node' >>seen

@@ -26,11 +26,11 @@ def example(place, name):
     return place.file(text, name), moved
 
 
-def plan(name):
-    """What a dry run on a virtual A100 would do, without what differs from machine to machine."""
+def plan(name, card=stand.CARD):
+    """What a dry run on such a virtual card would do, without what differs from machine to machine."""
     place = stand.Stand("podman", image="none")
     try:
-        place.node(scale=1)
+        place.node(card, scale=1)
         r = place.tranche("up", "--dry-run", "--runtime", "podman", "-f", os.path.join(EXAMPLES, name))
         if "podman is not installed" in r.err:
             raise Skip("podman is not installed")
@@ -117,6 +117,19 @@ def twin(place, name, stack, profiles):
     equal(round(cost["gpu_each"]["price"]), 1380 * len(profiles))
     place.down(stack)
     place.assert_empty()
+
+
+def test_h100_by_memory_plans_the_smallest_slices_that_hold_it():
+    got = plan("h100-by-memory.yaml", "h100-sxm5-80gb")
+    equal(sorted(re.findall(r"-cgi (\d+):", got)), ["15", "15", "19"], got)
+
+
+def test_every_example_is_named_by_a_case():
+    with open(__file__, encoding="utf-8") as f:
+        cases = f.read()
+    names = [n for n in os.listdir(EXAMPLES) if n.endswith(".yaml")]
+    check(len(names) >= 9, names)
+    equal([n for n in names if '"%s"' % n not in cases], [], "examples that no case runs")
 
 
 def test_virtual_two_20gb_comes_up_and_answers(engine, process):
