@@ -3,6 +3,7 @@
 """Bad input, and what it gets: the cause, the holder, the next command; and nothing is begun."""
 import contextlib
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -241,6 +242,15 @@ def test_an_image_that_cannot_be_pulled_in_containers(podman):
     podman.ok("mig", "off")
     equal(podman.slices(), [])
     equal(podman.json("gpus")["gpus"][0]["mig_on"], False)
+
+
+def test_a_job_whose_image_cannot_be_pulled_counts_its_own_seconds(podman):
+    podman.node().ok("mig", "on")
+    r = podman.tranche("run", "--runtime", "podman", "1g.10gb", "--image", "127.0.0.1:9/nosuch:1", "--", "x")
+    r.fails(3, "pull image '127.0.0.1:9/nosuch:1'", "podman pull")
+    # Since it began, not since the machine did.
+    check(re.search(r"^ *\d{1,2}\.\ds  pulling ", r.err, re.M), r)
+    equal(podman.slices(), [])
 
 
 # What is wrong with an image: how it is made, what is said.
