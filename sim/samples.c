@@ -14,9 +14,13 @@
 #include <time.h>
 
 enum {
-	/* As captured (H200, 580.159.04): 71 samples, 200 ms apart. */
+	/* As captured (H100 and H200, 580.159.04): 71 samples, 200 ms apart. What is said without
+	 * an array is room for more. */
 	N_SAMPLES = 71,
 	APART_US = 200000,
+	ROOM_LOAD = 72,
+	ROOM_POWER = 120,
+	ROOM_CLOCKS = 100,
 	MAX_PIDS = 64,
 };
 
@@ -55,6 +59,19 @@ static bool is_load(unsigned type)
 	       type == NVML_JPG_UTILIZATION_SAMPLES || type == NVML_OFA_UTILIZATION_SAMPLES;
 }
 
+/* As captured: cards offer them, and have none. */
+static bool is_clocks(unsigned type)
+{
+	return type == NVML_PROCESSOR_CLK_SAMPLES || type == NVML_MEMORY_CLK_SAMPLES;
+}
+
+static unsigned room_for(unsigned type)
+{
+	if (type == NVML_TOTAL_POWER_SAMPLES)
+		return ROOM_POWER;
+	return is_clocks(type) ? ROOM_CLOCKS : ROOM_LOAD;
+}
+
 /* The media engines rest here; memory is busy with a quarter of the load (sensor.c). */
 static uint32_t value_of(const struct tr_drv_target *target, uint64_t i, unsigned type)
 {
@@ -71,15 +88,13 @@ static nvmlReturn_t can_sample(const struct tr_drv_target *target, unsigned type
 {
 	if (target->ci || (is_load(type) && target->gpu->mig_current))
 		return NVML_ERROR_NOT_SUPPORTED;
-	/* As captured: cards offer them, and have none. */
-	if (type == NVML_PROCESSOR_CLK_SAMPLES || type == NVML_MEMORY_CLK_SAMPLES)
-		return NVML_ERROR_NOT_FOUND;
+	if (is_clocks(type))
+		return NVML_SUCCESS;
 	if (type == NVML_TOTAL_POWER_SAMPLES)
 		return tr_load_power(target) ? NVML_SUCCESS : NVML_ERROR_NOT_SUPPORTED;
 	if (is_load(type))
 		return NVML_SUCCESS;
-	return type > NVML_OFA_UTILIZATION_SAMPLES ? NVML_ERROR_INVALID_ARGUMENT
-						   : NVML_ERROR_NOT_SUPPORTED;
+	return NVML_ERROR_INVALID_ARGUMENT;
 }
 
 nvmlReturn_t nvmlDeviceGetSamples(nvmlDevice_t device, unsigned type, unsigned long long since,
@@ -96,9 +111,11 @@ nvmlReturn_t nvmlDeviceGetSamples(nvmlDevice_t device, unsigned type, unsigned l
 		r = can_sample(&target, type);
 	if (r != NVML_SUCCESS)
 		return r;
+	if (samples && is_clocks(type))
+		return NVML_ERROR_NOT_FOUND;
 	*value_type = NVML_VALUE_TYPE_UNSIGNED_INT;
 	if (!samples) {
-		*count = N_SAMPLES;
+		*count = room_for(type);
 		return NVML_SUCCESS;
 	}
 	take_sample(&target);
@@ -219,16 +236,21 @@ static nvmlReturn_t find_uses(nvmlDevice_t device, struct uses *ret)
 	ret->n = 0;
 	card = target;
 	tr_drv_each_binding(target.gpu_idx, TR_SIM_WHOLE, TR_SIM_WHOLE, add_uses, &asked);
-	return ret->n ? NVML_SUCCESS : NVML_ERROR_NOT_FOUND;
+	return NVML_SUCCESS;
 }
 
-/* In the manner of this family: without an array the count is what there is. */
-static nvmlReturn_t room_of(unsigned n, unsigned *count, const void *array)
+/* As captured: the array must have room for all that a card may keep, however little there is;
+ * where there is nothing, `count` stays. */
+static nvmlReturn_t fit_uses(const struct uses *uses, unsigned *count, const void *array)
 {
-	unsigned room = *count;
-
-	*count = n;
-	return !array || room < n ? NVML_ERROR_INSUFFICIENT_SIZE : NVML_SUCCESS;
+	if (!array || *count < ROOM_LOAD) {
+		*count = ROOM_LOAD;
+		return NVML_ERROR_INSUFFICIENT_SIZE;
+	}
+	if (uses->n == 0)
+		return NVML_ERROR_NOT_FOUND;
+	*count = uses->n;
+	return NVML_SUCCESS;
 }
 
 nvmlReturn_t nvmlDeviceGetProcessUtilization(nvmlDevice_t device,
@@ -241,7 +263,7 @@ nvmlReturn_t nvmlDeviceGetProcessUtilization(nvmlDevice_t device,
 	(void)since; /* all that is told is of now */
 	r = count ? find_uses(device, &uses) : NVML_ERROR_INVALID_ARGUMENT;
 	if (r == NVML_SUCCESS)
-		r = room_of(uses.n, count, samples);
+		r = fit_uses(&uses, count, samples);
 	for (unsigned i = 0; r == NVML_SUCCESS && i < uses.n; i++)
 		samples[i] = (nvmlProcessUtilizationSample_t){ .pid = uses.rows[i].pid,
 			.timeStamp = now_us(),
@@ -263,7 +285,7 @@ nvmlReturn_t nvmlDeviceGetProcessesUtilizationInfo(
 		return NVML_ERROR_ARGUMENT_VERSION_MISMATCH;
 	r = find_uses(device, &uses);
 	if (r == NVML_SUCCESS)
-		r = room_of(uses.n, &info->processSamplesCount, info->procUtilArray);
+		r = fit_uses(&uses, &info->processSamplesCount, info->procUtilArray);
 	for (unsigned i = 0; r == NVML_SUCCESS && i < uses.n; i++)
 		info->procUtilArray[i] = (nvmlProcessUtilizationInfo_v1_t){ .timeStamp = now_us(),
 			.pid = uses.rows[i].pid,

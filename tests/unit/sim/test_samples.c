@@ -123,8 +123,12 @@ static void samples_that_a_card_does_not_take_are_refused(void **state)
 		nvmlReturn_t want;
 	} rows[] = { { h200, NVML_PROCESSOR_CLK_SAMPLES, NVML_ERROR_NOT_FOUND },
 		{ h200, NVML_MEMORY_CLK_SAMPLES, NVML_ERROR_NOT_FOUND },
-		{ h200, 7, NVML_ERROR_NOT_SUPPORTED }, { h200, 10, NVML_ERROR_INVALID_ARGUMENT },
+		{ h200, 7, NVML_ERROR_INVALID_ARGUMENT }, { h200, 10, NVML_ERROR_INVALID_ARGUMENT },
 		{ rtx, NVML_TOTAL_POWER_SAMPLES, NVML_ERROR_NOT_SUPPORTED } };
+	const struct {
+		unsigned type, room;
+	} rooms[] = { { NVML_TOTAL_POWER_SAMPLES, 120 }, { NVML_GPU_UTILIZATION_SAMPLES, 72 },
+		{ NVML_PROCESSOR_CLK_SAMPLES, 100 } };
 
 	(void)state;
 	for (size_t i = 0; i < TR_COUNT(rows); i++)
@@ -133,19 +137,24 @@ static void samples_that_a_card_does_not_take_are_refused(void **state)
 			rows[i].want);
 	assert_int_equal(NV(nvmlDeviceGetSamples)(h200, 1, 0, NULL, &n, samples),
 		NVML_ERROR_INVALID_ARGUMENT);
-	n = 0;
-	assert_int_equal(NV(nvmlDeviceGetSamples)(h200, 1, 0, &value_type, &n, NULL), NVML_SUCCESS);
-	assert_int_equal(n, 71);
+	/* Without an array: how much room there should be. */
+	for (size_t i = 0; i < TR_COUNT(rooms); i++) {
+		n = 0;
+		assert_int_equal(
+			NV(nvmlDeviceGetSamples)(h200, rooms[i].type, 0, &value_type, &n, NULL),
+			NVML_SUCCESS);
+		assert_int_equal(n, rooms[i].room);
+	}
 }
 
 static void each_process_is_told_with_its_use(void **state)
 {
-	nvmlProcessUtilizationInfo_v1_t infos[4];
+	nvmlProcessUtilizationInfo_v1_t infos[72];
 	nvmlProcessesUtilizationInfo_v1_t list = { .version = NVML_VERSION_WORD(
 							   nvmlProcessesUtilizationInfo_v1_t, 1),
-		.processSamplesCount = 4,
+		.processSamplesCount = 72,
 		.procUtilArray = infos };
-	nvmlProcessUtilizationSample_t samples[4];
+	nvmlProcessUtilizationSample_t samples[72];
 	pid_t pid = bind_worker(h200);
 	unsigned n = 0;
 
@@ -154,10 +163,13 @@ static void each_process_is_told_with_its_use(void **state)
 		skip();
 	assert_int_equal(NV(nvmlDeviceGetProcessUtilization)(h200, NULL, &n, 0),
 		NVML_ERROR_INSUFFICIENT_SIZE);
-	assert_int_equal(n, 1);
+	assert_int_equal(n, 72);
+	n = 71;
+	assert_int_equal(NV(nvmlDeviceGetProcessUtilization)(h200, samples, &n, 0),
+		NVML_ERROR_INSUFFICIENT_SIZE);
 	do {
 		usleep(210000);
-		n = 4;
+		n = 72;
 		assert_int_equal(
 			NV(nvmlDeviceGetProcessUtilization)(h200, samples, &n, 0), NVML_SUCCESS);
 		assert_int_equal(n, 1);
@@ -171,14 +183,14 @@ static void each_process_is_told_with_its_use(void **state)
 	assert_int_equal(NV(nvmlDeviceGetProcessesUtilizationInfo)(h200, &list),
 		NVML_ERROR_ARGUMENT_VERSION_MISMATCH);
 	end_worker(pid);
-	n = 4;
+	n = 72;
 	assert_int_equal(
 		NV(nvmlDeviceGetProcessUtilization)(h200, samples, &n, 0), NVML_ERROR_NOT_FOUND);
 }
 
 static void mig_mode_tells_no_load(void **state)
 {
-	nvmlProcessUtilizationSample_t uses[4];
+	nvmlProcessUtilizationSample_t uses[72];
 	unsigned value_type, n = N;
 	nvmlSample_t samples[N];
 
@@ -189,7 +201,7 @@ static void mig_mode_tells_no_load(void **state)
 		assert_int_equal(NV(nvmlDeviceGetSamples)(h200, type, 0, &value_type, &n, samples),
 			NVML_ERROR_NOT_SUPPORTED);
 	assert_true(samples_of(h200, NVML_TOTAL_POWER_SAMPLES, 0, samples) >= 1);
-	n = 4;
+	n = 72;
 	assert_int_equal(
 		NV(nvmlDeviceGetProcessUtilization)(h200, uses, &n, 0), NVML_ERROR_NOT_SUPPORTED);
 	nv_mig(h200, 0);
