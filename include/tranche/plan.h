@@ -20,9 +20,13 @@ extern "C" {
 
 #pragma GCC visibility push(default)
 
+struct tr_node;
+
 struct tr_models_ask {
 	const char *file; /* a models file (tranche-models(5)); "-" is standard input */
 	const char *gpus; /* "a100-80gb=8,h200-141gb": in place of the file's cards; NULL: those */
+	/* A node whose cards are there already: what is cut on them stays. NULL: none is asked. */
+	struct tr_node *node;
 };
 
 /* A number of which no plan has less than `bound`; where they meet, it is proven to be the least.
@@ -33,14 +37,18 @@ struct tr_models_figure {
 };
 
 struct tr_models_slice {
-	const char *model;
+	const char *model;	   /* "": somebody else's, that runs already */
 	const char *profile;	   /* "2g.20gb" */
+	bool runs;		   /* is there already, and stays */
 	uint32_t start, size;	   /* memory slices */
 	uint32_t batch, processes; /* as measured; 0: the model has no measured profile */
 };
 
 struct tr_models_card {
 	const char *gpu; /* "a100-80gb" */
+	uint32_t node,
+		idx; /* which node of its kind, and which card of that: for what is written */
+	bool runs;   /* holds slices already */
 	uint32_t memory_slices;
 	size_t n_slices;
 	const struct tr_models_slice *slices; /* by start */
@@ -55,7 +63,8 @@ struct tr_models_share {
 
 struct tr_models_plan {
 	size_t n_cards;
-	struct tr_models_card *cards; /* those cut alike side by side */
+	struct tr_models_card
+		*cards; /* those that run something, then those cut alike side by side */
 	size_t n_models;
 	struct tr_models_share *models; /* in file order */
 	bool has_price;	      /* of every kind of card: the least money, else the fewest cards */
@@ -64,6 +73,10 @@ struct tr_models_plan {
 	struct tr_models_figure
 		gpus; /* with prices: no bound of its own, unless all cost the same */
 	struct tr_models_figure compute_slices, stranded_memory_slices;
+	size_t n_files; /* that were written */
+	const char *const *files;
+	size_t n_unserved; /* models that stand in no written stack: how to serve them is not said
+			    */
 };
 
 /*
@@ -74,6 +87,10 @@ struct tr_models_plan {
 int tr_models_plan(
 	const struct tr_models_ask *ask, struct tr_models_plan **ret, struct tr_err *err);
 void tr_models_plan_free(struct tr_models_plan *plan);
+
+/* Writes, for each node, DIR/NODE.layout.yaml for tr_layout_apply and DIR/NODE.tranche.yaml for
+ * tr_up; the folder is made. EXISTS: a file of that name that no plan wrote. */
+int tr_models_plan_write(struct tr_models_plan *plan, const char *dir, struct tr_err *err);
 
 #pragma GCC visibility pop
 

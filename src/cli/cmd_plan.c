@@ -10,7 +10,8 @@ TR_DEFINE_FREEP(struct tr_models_plan, tr_models_plan_free)
 
 struct opts {
 	struct tr_layout_opts layout; /* first: what the commands about layouts share */
-	const char *models, *gpus;
+	const char *models, *gpus, *write;
+	bool running, explain;
 };
 
 static const struct tr_opt opts[] = {
@@ -18,28 +19,42 @@ static const struct tr_opt opts[] = {
 		"plan cards for the models of a file", 0 },
 	{ "gpus", 0, TR_OPT_STRING, offsetof(struct opts, gpus), "CARDS",
 		"for --models: a100-80gb=8,h200-141gb", 0 },
+	{ "running", 0, TR_OPT_FLAG, offsetof(struct opts, running), NULL,
+		"the node's slices are there, and stay", 0 },
+	{ "explain", 0, TR_OPT_FLAG, offsetof(struct opts, explain), NULL,
+		"why so many, and what would change it", 0 },
+	{ "write", 0, TR_OPT_STRING, offsetof(struct opts, write), "DIR",
+		"files for tranche apply and tranche up", 0 },
 	TR_LAYOUT_OPT_FILE,
 	TR_LAYOUT_OPT_LABEL,
 	TR_LAYOUT_OPT_EVICT,
 	{ 0 },
 };
 
-/* Cards for models: no node is asked. */
+/* Cards for models; a node is asked only with --running. */
 static int run_models(const struct tr_call *call, const struct opts *o, struct tr_err *err)
 {
+	TR_AUTO(tr_node_closep) struct tr_node *node = NULL;
 	TR_AUTO(tr_models_plan_freep) struct tr_models_plan *plan = NULL;
 	struct tr_models_ask ask = { .file = o->models, .gpus = o->gpus };
 
 	if (call->n_args || o->layout.file || o->layout.label || o->layout.evict)
 		return tr_fail(
 			err, TR_E_INVALID, "'--models' plans cards for models, not a layout");
-	if (call->common->node)
-		return tr_fail(err, TR_E_INVALID, "'--models' asks no node");
-	if (tr_models_plan(&ask, &plan, err) < 0)
+	if (call->common->node && !o->running) {
+		tr_fail(err, TR_E_INVALID, "'--models' asks no node");
+		tr_hint(err, "--running   the node's slices are there, and stay");
+		return -TR_E_INVALID;
+	}
+	if (o->running && tr_show_node_open(call, &node, err) < 0)
+		return -(int)err->code;
+	ask.node = node;
+	if (tr_models_plan(&ask, &plan, err) < 0 ||
+		(o->write && tr_models_plan_write(plan, o->write, err) < 0))
 		return -(int)err->code;
 	if (call->common->json)
-		return tr_show_models_plan_json(plan, err);
-	return tr_show_models_plan(plan, err);
+		return tr_show_models_plan_json(node, plan, err);
+	return tr_show_models_plan(node, plan, err);
 }
 
 static int run(const struct tr_call *call, struct tr_err *err)
@@ -52,8 +67,12 @@ static int run(const struct tr_call *call, struct tr_err *err)
 
 	if (o->models)
 		return run_models(call, o, err);
-	if (o->gpus)
-		return tr_fail(err, TR_E_INVALID, "'--gpus' says which cards '--models' plans for");
+	if (o->gpus || o->write || o->running || o->explain)
+		return tr_fail(err, TR_E_INVALID, "'%s' goes with '--models'",
+			o->gpus	     ? "--gpus"
+			: o->write   ? "--write"
+			: o->running ? "--running"
+				     : "--explain");
 	if (tr_layout_ask_of(call, &evict, &ask, err) < 0 ||
 		tr_show_node_open(call, &node, err) < 0 ||
 		tr_layout_plan(node, &ask, &plan, err) < 0)

@@ -6,7 +6,6 @@
  *	10 compute slices, proven; 0 memory slices stranded, proven
  *
  *	GPU 0-1  a100-80gb
- *	       0        1        2        3        4        5        6        7
  *	|4g.40gb                            |3g.40gb                            |
  *	|resnet50                           |bert                               |
  */
@@ -14,6 +13,7 @@
 
 #include "base/err.h"
 #include "cli/json.h"
+#include "cli/show.h"
 #include "cli/table.h"
 
 #include <stdio.h>
@@ -23,11 +23,12 @@ enum { CELL = 9, CELL_MANY = 7, USUAL_SLICES = 8 };
 
 static bool is_alike(const struct tr_models_card *a, const struct tr_models_card *b)
 {
-	if (strcmp(a->gpu, b->gpu) != 0 || a->n_slices != b->n_slices)
+	if (strcmp(a->gpu, b->gpu) != 0 || a->n_slices != b->n_slices || a->runs != b->runs)
 		return false;
 	for (size_t i = 0; i < a->n_slices; i++)
 		if (a->slices[i].start != b->slices[i].start ||
 			strcmp(a->slices[i].profile, b->slices[i].profile) != 0 ||
+			a->slices[i].runs != b->slices[i].runs ||
 			strcmp(a->slices[i].model, b->slices[i].model) != 0)
 			return false;
 	return true;
@@ -42,12 +43,18 @@ static size_t alike_after(const struct tr_models_plan *plan, size_t i)
 	return n;
 }
 
-/* What a slice's cell says in its second line. */
-static void put_user(const struct tr_models_slice *slice, struct tr_buf *text)
+/* What a slice's cell says: its size, with a star where it stays; who uses it, in how many
+ * processes. */
+static void put_cell(const struct tr_models_slice *slice, bool users, struct tr_buf *text)
 {
 	tr_buf_clear(text);
-	tr_buf_puts(text, slice->model);
-	if (slice->processes > 1)
+	if (!users)
+		tr_buf_addf(text, "%s%s", slice->profile, slice->runs ? "*" : "");
+	else if (!*slice->model)
+		tr_buf_puts(text, "others");
+	else
+		tr_buf_puts(text, slice->model);
+	if (users && slice->processes > 1)
 		tr_buf_addf(text, " x%u", slice->processes);
 }
 
@@ -64,12 +71,10 @@ static void put_row(const struct tr_models_card *card, bool users, struct tr_buf
 		bool is_open = is_free && at + 1 < card->memory_slices &&
 			       (!slice || slice->start != at + 1);
 
-		if (users && !is_free)
-			put_user(slice, &text);
-		tr_buf_addf(line, "%-*.*s%s", (int)width, (int)width,
-			is_free ? ""
-			: users ? tr_buf_str(&text)
-				: slice->profile,
+		tr_buf_clear(&text);
+		if (!is_free)
+			put_cell(slice, users, &text);
+		tr_buf_addf(line, "%-*.*s%s", (int)width, (int)width, tr_buf_str(&text),
 			is_open ? ":" : "|");
 		at += is_free ? 1 : slice->size;
 		i += !is_free;
@@ -79,6 +84,8 @@ static void put_row(const struct tr_models_card *card, bool users, struct tr_buf
 
 static int print_cards(const struct tr_models_plan *plan, struct tr_err *err)
 {
+	bool runs = false;
+
 	for (size_t i = 0, n; i < plan->n_cards; i += n) {
 		const struct tr_models_card *card = &plan->cards[i];
 		TR_AUTO_BUF out = { 0 };
@@ -94,7 +101,10 @@ static int print_cards(const struct tr_models_plan *plan, struct tr_err *err)
 		if (tr_buf_ok(&out, err) < 0)
 			return -(int)err->code;
 		fputs(tr_buf_str(&out), stdout);
+		runs = runs || card->runs;
 	}
+	if (runs)
+		fputs("\n* runs already, and stays\n", stdout);
 	return 0;
 }
 
@@ -109,7 +119,14 @@ static void put_proof(const struct tr_models_figure *figure, struct tr_buf *out)
 
 static void print_head(const struct tr_models_plan *plan, struct tr_buf *out)
 {
+	size_t n_run = 0;
+
+	for (size_t i = 0; i < plan->n_cards; i++)
+		n_run += plan->cards[i].runs;
 	tr_buf_addf(out, "%zu GPU%s", plan->n_cards, plan->n_cards == 1 ? "" : "s");
+	if (n_run)
+		tr_buf_addf(
+			out, " (%zu of them run%s slices already)", n_run, n_run == 1 ? "s" : "");
 	if (plan->gpus.is_proven)
 		tr_buf_puts(out, ", proven: no plan has fewer");
 	else if (plan->gpus.bound > 0)
@@ -147,17 +164,30 @@ static int print_models(const struct tr_models_plan *plan, struct tr_err *err)
 	return tr_table_print(&table, stdout, tr_term_of(stdout), err);
 }
 
-int tr_show_models_plan(const struct tr_models_plan *plan, struct tr_err *err)
+static void print_files(const struct tr_models_plan *plan)
+{
+	for (size_t i = 0; i < plan->n_files; i++)
+		printf("%s%s\n", i ? "      " : "\nwrote ", plan->files[i]);
+	if (plan->n_files && plan->n_unserved)
+		printf("in no stack: %zu of %zu models, which have no 'serve'\n", plan->n_unserved,
+			plan->n_models);
+}
+
+int tr_show_models_plan(
+	const struct tr_node *node, const struct tr_models_plan *plan, struct tr_err *err)
 {
 	TR_AUTO_BUF head = { 0 };
 
+	if (node)
+		tr_show_node(node, stdout);
 	print_head(plan, &head);
 	if (tr_buf_ok(&head, err) < 0)
 		return -(int)err->code;
 	fputs(tr_buf_str(&head), stdout);
-	if (print_models(plan, err) < 0)
+	if (print_models(plan, err) < 0 || print_cards(plan, err) < 0)
 		return -(int)err->code;
-	return print_cards(plan, err);
+	print_files(plan);
+	return 0;
 }
 
 /* ---- JSON ---- */
@@ -177,14 +207,19 @@ static void put_card(struct tr_js *js, json_t *o, const struct tr_models_card *c
 	json_t *slices;
 
 	tr_js_text(js, o, "gpu", card->gpu);
+	tr_js_number(js, o, "node", card->node);
+	tr_js_number(js, o, "index", card->idx);
 	slices = tr_js_list(js, o, "slices");
 	for (size_t i = 0; i < card->n_slices; i++) {
 		json_t *s = tr_js_item(js, slices);
 
-		tr_js_text(js, s, "model", card->slices[i].model);
+		if (*card->slices[i].model)
+			tr_js_text(js, s, "model", card->slices[i].model);
 		tr_js_text(js, s, "profile", card->slices[i].profile);
 		tr_js_number(js, s, "start", card->slices[i].start);
 		tr_js_number(js, s, "size", card->slices[i].size);
+		if (card->slices[i].runs)
+			tr_js_bool(js, s, "runs", true);
 		if (!card->slices[i].processes)
 			continue;
 		tr_js_number(js, s, "batch", card->slices[i].batch);
@@ -192,12 +227,15 @@ static void put_card(struct tr_js *js, json_t *o, const struct tr_models_card *c
 	}
 }
 
-int tr_show_models_plan_json(const struct tr_models_plan *plan, struct tr_err *err)
+int tr_show_models_plan_json(
+	const struct tr_node *node, const struct tr_models_plan *plan, struct tr_err *err)
 {
 	TR_AUTO_JS js = { 0 };
 	json_t *list;
 
 	tr_js_init(&js);
+	if (node)
+		tr_show_node_json(&js, node);
 	put_figure(&js, "gpus", &plan->gpus);
 	if (plan->has_price) {
 		put_figure(&js, "money", &plan->money);
@@ -218,5 +256,9 @@ int tr_show_models_plan_json(const struct tr_models_plan *plan, struct tr_err *e
 	list = tr_js_list(&js, js.top, "cards");
 	for (size_t i = 0; i < plan->n_cards; i++)
 		put_card(&js, tr_js_item(&js, list), &plan->cards[i]);
+	if (plan->n_files)
+		list = tr_js_list(&js, js.top, "files");
+	for (size_t i = 0; i < plan->n_files; i++)
+		tr_js_text(&js, tr_js_item(&js, list), "file", plan->files[i]);
 	return tr_js_print(&js, err);
 }

@@ -22,6 +22,8 @@ void tr_models_free(struct tr_models_file *models)
 		}
 		free(models->items[i].name);
 	}
+	tr_models_running_done(&models->running);
+	tr_models_running_done(&models->empty);
 	free(models->items);
 	free(models->file);
 	tr_yaml_free(models->root);
@@ -140,6 +142,16 @@ static int read_count(const struct tr_models_file *models, const struct tr_yaml 
 
 /* ---- cards ---- */
 
+bool tr_models__find_gpu(const char *key, const struct tr_gpu_model **ret)
+{
+	const struct tr_gpu_product *product = tr_facts_product(key);
+
+	if (!product || !product->model->has_mig)
+		return false;
+	*ret = product->model;
+	return true;
+}
+
 static int find_gpu(const char *key, const struct tr_gpu_model **ret, struct tr_err *err)
 {
 	const struct tr_gpu_product *product = tr_facts_product(key);
@@ -147,10 +159,8 @@ static int find_gpu(const char *key, const struct tr_gpu_model **ret, struct tr_
 	size_t n;
 	const struct tr_gpu_model *all = tr_facts_models(&n);
 
-	if (product && product->model->has_mig) {
-		*ret = product->model;
+	if (tr_models__find_gpu(key, ret))
 		return 0;
-	}
 	if (product)
 		return tr_fail(err, TR_E_INVALID, "a %s cannot be cut", product->model->title);
 	for (size_t i = 0; i < n; i++)
@@ -169,7 +179,7 @@ static int add_gpu(struct tr_models_file *models, const char *key, struct tr_whe
 
 	if (models->n_gpus == TR_FLEET_KINDS)
 		return tr_fail(err, TR_E_INVALID, "over %d kinds of cards", TR_FLEET_KINDS);
-	*gpu = (struct tr_models_gpu){ .count = -1, .at = at };
+	*gpu = (struct tr_models_gpu){ .count = -1, .at = at, .per_node = 8 };
 	if (find_gpu(key, &gpu->model, err) < 0)
 		return -(int)err->code;
 	for (size_t i = 0; i < models->n_gpus; i++)
@@ -207,8 +217,10 @@ static int read_gpus_text(struct tr_models_file *models, const char *text, struc
 			gpu->count = (int64_t)(count / 1000);
 		}
 		for (size_t i = 0; i < n_before; i++)
-			if (before[i].model == gpu->model)
+			if (before[i].model == gpu->model) {
 				gpu->price_thousandths = before[i].price_thousandths;
+				gpu->per_node = before[i].per_node;
+			}
 		text += len + (text[len] == ',');
 	}
 	return 0;
@@ -216,8 +228,9 @@ static int read_gpus_text(struct tr_models_file *models, const char *text, struc
 
 static int read_gpu(struct tr_models_file *models, const struct tr_yaml *v, struct tr_err *err)
 {
-	static const char *const names[] = { "count", "price" };
+	static const char *const names[] = { "count", "price", "per_node" };
 	const struct tr_yaml *count = tr_yaml_child(v, "count"), *price = tr_yaml_child(v, "price");
+	const struct tr_yaml *per_node = tr_yaml_child(v, "per_node");
 	struct tr_models_gpu *gpu;
 	uint32_t n;
 
@@ -236,9 +249,35 @@ static int read_gpu(struct tr_models_file *models, const struct tr_yaml *v, stru
 		return -(int)err->code;
 	if (count)
 		gpu->count = n;
+	if (per_node && read_count(models, per_node, 64, &gpu->per_node, err) < 0)
+		return -(int)err->code;
 	return price ? read_number(models, price, no_units, "a price of one card, as 1380",
 			       &gpu->price_thousandths, err)
 		     : 0;
+}
+
+/* The node's kinds of cards, where nothing else names any. */
+static int add_node_gpus(struct tr_models_file *models, struct tr_err *err)
+{
+	const struct tr_models_cards *lists[] = { &models->running, &models->empty };
+	struct tr_models_gpu *gpu;
+
+	for (size_t l = 0; l < TR_COUNT(lists); l++) {
+		for (size_t i = 0; i < lists[l]->n; i++) {
+			const struct tr_gpu_model *model = lists[l]->v[i].gpu;
+			size_t k = 0;
+
+			while (k < models->n_gpus && models->gpus[k].model != model)
+				k++;
+			if (k == models->n_gpus &&
+				add_gpu(models, model->key, (struct tr_where){ 0 }, &gpu, err) < 0)
+				return -(int)err->code;
+			if (models->gpus[k].count < 0)
+				models->gpus[k].count = 0;
+			models->gpus[k].count++;
+		}
+	}
+	return 0;
 }
 
 static int read_gpus(struct tr_models_file *models, const char *gpus, struct tr_err *err)
@@ -253,6 +292,8 @@ static int read_gpus(struct tr_models_file *models, const char *gpus, struct tr_
 		if (read_gpu(models, g, err) < 0)
 			return -(int)err->code;
 	if (gpus && read_gpus_text(models, gpus, err) < 0)
+		return -(int)err->code;
+	if (models->n_gpus == 0 && models->has_node && add_node_gpus(models, err) < 0)
 		return -(int)err->code;
 	if (models->n_gpus == 0) {
 		tr_fail(err, TR_E_INVALID, "%s: which cards there are is not said",
@@ -347,7 +388,8 @@ static int check_item(const struct tr_models_file *models, const struct tr_model
 
 static int read_item(struct tr_models_file *models, const struct tr_yaml *v, struct tr_err *err)
 {
-	static const char *const names[] = { "rate", "latency", "profiles", "memory", "replicas" };
+	static const char *const names[] = { "rate", "latency", "profiles", "memory", "replicas",
+		"serve" };
 	const struct tr_yaml *rate = tr_yaml_child(v, "rate"), *latency, *profiles, *memory;
 	const struct tr_yaml *replicas;
 	struct tr_models_item *item = &models->items[models->n_items];
@@ -382,6 +424,9 @@ static int read_item(struct tr_models_file *models, const struct tr_yaml *v, str
 		return -(int)err->code;
 	if (profiles && read_profiles(models, item, profiles, err) < 0)
 		return -(int)err->code;
+	item->serve = tr_yaml_child(v, "serve");
+	if (item->serve && tr_models__check_serve(models, item, NULL, err) < 0)
+		return -(int)err->code;
 	return check_item(models, item, v, err);
 }
 
@@ -404,10 +449,30 @@ static int read_items(struct tr_models_file *models, struct tr_err *err)
 	return 0;
 }
 
-static int read_root(struct tr_models_file *models, const char *gpus, struct tr_err *err)
+/* A node's cards, apart by whether something stands on them. */
+static int read_node(struct tr_models_file *models, struct tr_node *node, struct tr_err *err)
+{
+	TR_AUTO(tr_models_running_done) struct tr_models_cards all = { 0 };
+
+	if (tr_models_running_read(node, &all, err) < 0)
+		return -(int)err->code;
+	models->has_node = true;
+	for (size_t i = 0; i < all.n; i++) {
+		struct tr_models_running *to =
+			tr_models_running_add(all.v[i].n ? &models->running : &models->empty);
+
+		if (!to)
+			return no_memory(models, err);
+		*to = all.v[i];
+	}
+	return 0;
+}
+
+static int read_root(
+	struct tr_models_file *models, const char *gpus, struct tr_node *node, struct tr_err *err)
 {
 	static const char *const names[] = { "version", "gpus", "models", "max_processes",
-		"currency" };
+		"currency", "running" };
 	const struct tr_yaml *root = models->root, *v;
 
 	if (root->kind != TR_YAML_MAPPING)
@@ -427,13 +492,14 @@ static int read_root(struct tr_models_file *models, const char *gpus, struct tr_
 		return tr_models_fail(models, v->at, err, "no 'currency'; allowed: EUR");
 	if (v)
 		snprintf(models->currency, sizeof(models->currency), "%s", v->text);
-	if (read_gpus(models, gpus, err) < 0)
+	if ((node && read_node(models, node, err) < 0) || read_gpus(models, gpus, err) < 0 ||
+		read_items(models, err) < 0)
 		return -(int)err->code;
-	return read_items(models, err);
+	return tr_models__read_running(models, node, err);
 }
 
-int tr_models_load(
-	const char *file, const char *gpus, struct tr_models_file **ret, struct tr_err *err)
+int tr_models_load(const char *file, const char *gpus, struct tr_node *node,
+	struct tr_models_file **ret, struct tr_err *err)
 {
 	static const struct tr_yaml_words words = { "version: 1", "models" };
 	TR_AUTO(tr_models_freep) struct tr_models_file *models = calloc(1, sizeof(*models));
@@ -448,7 +514,7 @@ int tr_models_load(
 	if (tr_read_file(strcmp(file, "-") == 0 ? "/dev/stdin" : file, TR_YAML_MAX_BYTES, &text,
 		    &len, err) < 0 ||
 		tr_yaml_read(file, &words, text, len, &models->root, err) < 0 ||
-		read_root(models, gpus, err) < 0)
+		read_root(models, gpus, node, err) < 0)
 		return -(int)err->code;
 	*ret = TR_TAKE(models);
 	return 0;

@@ -100,3 +100,62 @@ GPU 0  a100-80gb
 	fails 2 "bert.csv:7: 85.926 requests a second with a latency of 23.000 s would be batches of" \
 		"latency is seconds" -- plan --models mix.yaml --gpus a100-80gb
 }
+
+# served: a models file whose models are told how to be served, by a program of ours.
+served()
+{
+	cat >served.yaml <<-'EOT'
+		version: 1
+		gpus:
+		  a100-80gb: {count: 2, per_node: 2}
+		models:
+		  chat:
+		    memory: 9Gi
+		    replicas: 5
+		    serve:
+		      engine: command
+		      args: [python3, -u, -m, http.server, --bind, 127.0.0.1, "${PORT}"]
+		  coder:
+		    memory: 33Gi
+		    replicas: 2
+		    serve:
+		      engine: command
+		      env: {NOTE: "two: \"words\""}
+		      args: [python3, -u, -m, http.server, --bind, 127.0.0.1, "${PORT}"]
+		  later: {memory: 18Gi}
+	EOT
+}
+
+@test "what a plan writes is what apply and up take, and comes to stand as planned" {
+	served
+	"$TRANCHE" virtual create --scale 16 --name "mdl$$" a100-80gb a100-80gb >/dev/null 2>&1
+	fits models-plan -- plan --models served.yaml --write out --json
+	[ "$(value '[f["file"] for f in d["files"]]')" = \
+		"['out/a100-80gb-0.layout.yaml', 'out/a100-80gb-0.tranche.yaml']" ]
+	planned=$(value 'sorted((c["index"], s["profile"]) for c in d["cards"] for s in c["slices"])')
+	placed=$(value 'sorted((c["index"], s["profile"], s["start"]) for c in d["cards"] for s in c["slices"])')
+	[[ $planned == *"3g.40gb"* ]]
+
+	"$TRANCHE" apply -f out/a100-80gb-0.layout.yaml >/dev/null
+	"$TRANCHE" assert -f out/a100-80gb-0.layout.yaml
+	run --separate-stderr "$TRANCHE" slices --json
+	[ "$(value 'sorted((s["gpu"], s["profile"], s["start"]) for s in d["slices"])')" = "$placed" ]
+	"$TRANCHE" destroy --all >/dev/null 2>&1
+
+	# The stack alone: the same sizes on the same cards, but for the model that is in none.
+	"$TRANCHE" up --runtime process -f out/a100-80gb-0.tranche.yaml >/dev/null 2>&1
+	run --separate-stderr "$TRANCHE" slices --json
+	[ "$(value 'sorted((s["gpu"], s["profile"]) for s in d["slices"])')" = \
+		"$("$PYTHON" -c "import sys; v = eval(sys.argv[1]); v.remove(next(x for x in v if x[1] in ('1g.20gb', '2g.20gb'))); print(v)" "$planned")" ]
+	run --separate-stderr "$TRANCHE" ps --json
+	[ "$(value 'len(d["models"]), all(r["state"] == "ready" for r in d["models"])')" = "(7, True)" ]
+
+	# Now it runs, and a plan on that node moves none of it: the last model beside it.
+	fits models-plan -- plan --models served.yaml --running --write more --json
+	[ "$(value 'sum(s.get("runs", False) for c in d["cards"] for s in c["slices"])')" = 7 ]
+	[ "$(value '[s["model"] for c in d["cards"] for s in c["slices"] if not s.get("runs")]')" = "['later']" ]
+	"$TRANCHE" apply -f more/plan-1.layout.yaml >/dev/null
+	run --separate-stderr "$TRANCHE" ps --json
+	[ "$(value 'len(d["models"]), all(r["state"] == "ready" for r in d["models"])')" = "(7, True)" ]
+	"$TRANCHE" down --all >/dev/null 2>&1
+}
