@@ -92,6 +92,45 @@ void tr_models_plan_free(struct tr_models_plan *plan);
  * tr_up; the folder is made. EXISTS: a file of that name that no plan wrote. */
 int tr_models_plan_write(struct tr_models_plan *plan, const char *dir, struct tr_err *err);
 
+/* A bound on the plan by one thing alone. */
+struct tr_models_bound {
+	const char *of; /* "compute slices", "memory slices", "places" */
+	bool has_needs; /* one kind of card, none that runs something already */
+	double needs;	/* what all models take of it at least */
+	double each;	/* what a card has */
+	double value;	/* no plan has fewer cards, or (with prices) costs less */
+	bool binds;	/* for this, the plan has no less */
+};
+
+enum tr_models_change {
+	TR_MODELS_WITHOUT,  /* no such model */
+	TR_MODELS_ONE_MORE, /* one more slice of it, of the size that carries least */
+	TR_MODELS_SLOWER,   /* the first slower latency target that makes the plan smaller */
+	TR_MODELS_ONE_CARD, /* one more card of a kind that is all used */
+};
+
+/* The plan that the file would have with one change, planned anew. */
+struct tr_models_if {
+	enum tr_models_change change;
+	const char *what; /* the model, or the kind of card */
+	double from, to;  /* replicas, requests a second, seconds, or cards */
+	bool has_plan;	  /* SLOWER: no slower target changes it; else: the cards do not do */
+	double gpus, money, compute_slices;
+	bool is_proven; /* of money, or cards */
+};
+
+struct tr_models_why {
+	size_t n_bounds, n_ifs;
+	const struct tr_models_bound *bounds;
+	const struct tr_models_if *ifs; /* by model, in file order; then cards */
+};
+
+/* Why the plan has so many cards, and what would change it. Borrows from the plan, which must
+ * outlive it. */
+int tr_models_explain(
+	const struct tr_models_plan *plan, struct tr_models_why **ret, struct tr_err *err);
+void tr_models_why_free(struct tr_models_why *why);
+
 #pragma GCC visibility pop
 
 #ifdef __cplusplus

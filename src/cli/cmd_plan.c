@@ -8,6 +8,8 @@ TR_DEFINE_FREEP(struct tr_layout_plan, tr_layout_plan_free)
 
 TR_DEFINE_FREEP(struct tr_models_plan, tr_models_plan_free)
 
+TR_DEFINE_FREEP(struct tr_models_why, tr_models_why_free)
+
 struct opts {
 	struct tr_layout_opts layout; /* first: what the commands about layouts share */
 	const char *models, *gpus, *write;
@@ -36,6 +38,7 @@ static int run_models(const struct tr_call *call, const struct opts *o, struct t
 {
 	TR_AUTO(tr_node_closep) struct tr_node *node = NULL;
 	TR_AUTO(tr_models_plan_freep) struct tr_models_plan *plan = NULL;
+	TR_AUTO(tr_models_why_freep) struct tr_models_why *why = NULL;
 	struct tr_models_ask ask = { .file = o->models, .gpus = o->gpus };
 
 	if (call->n_args || o->layout.file || o->layout.label || o->layout.evict)
@@ -52,9 +55,11 @@ static int run_models(const struct tr_call *call, const struct opts *o, struct t
 	if (tr_models_plan(&ask, &plan, err) < 0 ||
 		(o->write && tr_models_plan_write(plan, o->write, err) < 0))
 		return -(int)err->code;
+	if (o->explain && tr_models_explain(plan, &why, err) < 0)
+		return -(int)err->code;
 	if (call->common->json)
-		return tr_show_models_plan_json(node, plan, err);
-	return tr_show_models_plan(node, plan, err);
+		return tr_show_models_plan_json(node, plan, why, err);
+	return tr_show_models_plan(node, plan, why, err);
 }
 
 static int run(const struct tr_call *call, struct tr_err *err)

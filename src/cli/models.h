@@ -4,7 +4,15 @@
 
 #include <tranche/plan.h>
 
-int tr_show_models_plan(
-	const struct tr_node *node, const struct tr_models_plan *plan, struct tr_err *err);
-int tr_show_models_plan_json(
-	const struct tr_node *node, const struct tr_models_plan *plan, struct tr_err *err);
+struct tr_js;
+
+/* node: whose cards are among them; or NULL. why: or NULL. */
+int tr_show_models_plan(const struct tr_node *node, const struct tr_models_plan *plan,
+	const struct tr_models_why *why, struct tr_err *err);
+int tr_show_models_plan_json(const struct tr_node *node, const struct tr_models_plan *plan,
+	const struct tr_models_why *why, struct tr_err *err);
+
+int tr_show_models_why(
+	const struct tr_models_plan *plan, const struct tr_models_why *why, struct tr_err *err);
+void tr_show_models_why_json(
+	struct tr_js *js, const struct tr_models_plan *plan, const struct tr_models_why *why);

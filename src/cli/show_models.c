@@ -173,8 +173,8 @@ static void print_files(const struct tr_models_plan *plan)
 			plan->n_models);
 }
 
-int tr_show_models_plan(
-	const struct tr_node *node, const struct tr_models_plan *plan, struct tr_err *err)
+int tr_show_models_plan(const struct tr_node *node, const struct tr_models_plan *plan,
+	const struct tr_models_why *why, struct tr_err *err)
 {
 	TR_AUTO_BUF head = { 0 };
 
@@ -184,7 +184,8 @@ int tr_show_models_plan(
 	if (tr_buf_ok(&head, err) < 0)
 		return -(int)err->code;
 	fputs(tr_buf_str(&head), stdout);
-	if (print_models(plan, err) < 0 || print_cards(plan, err) < 0)
+	if (print_models(plan, err) < 0 || print_cards(plan, err) < 0 ||
+		(why && tr_show_models_why(plan, why, err) < 0))
 		return -(int)err->code;
 	print_files(plan);
 	return 0;
@@ -227,8 +228,8 @@ static void put_card(struct tr_js *js, json_t *o, const struct tr_models_card *c
 	}
 }
 
-int tr_show_models_plan_json(
-	const struct tr_node *node, const struct tr_models_plan *plan, struct tr_err *err)
+int tr_show_models_plan_json(const struct tr_node *node, const struct tr_models_plan *plan,
+	const struct tr_models_why *why, struct tr_err *err)
 {
 	TR_AUTO_JS js = { 0 };
 	json_t *list;
@@ -260,5 +261,7 @@ int tr_show_models_plan_json(
 		list = tr_js_list(&js, js.top, "files");
 	for (size_t i = 0; i < plan->n_files; i++)
 		tr_js_text(&js, tr_js_item(&js, list), "file", plan->files[i]);
+	if (why)
+		tr_show_models_why_json(&js, plan, why);
 	return tr_js_print(&js, err);
 }
