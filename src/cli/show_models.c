@@ -19,7 +19,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { CELL = 9, CELL_MANY = 7, USUAL_SLICES = 8 };
+enum { USUAL_WIDTH = 80, USUAL_SLICES = 8, MAX_CELL = 14 };
 
 static bool is_alike(const struct tr_models_card *a, const struct tr_models_card *b)
 {
@@ -43,24 +43,36 @@ static size_t alike_after(const struct tr_models_plan *plan, size_t i)
 	return n;
 }
 
-/* What a slice's cell says: its size, with a star where it stays; who uses it, in how many
- * processes. */
-static void put_cell(const struct tr_models_slice *slice, bool users, struct tr_buf *text)
+/* What a slice's cell says: its size, with a star where it stays; who uses it; batch and processes
+ * as measured. */
+enum row { ROW_SIZE, ROW_MODEL, ROW_HOW };
+
+static void put_cell(const struct tr_models_slice *slice, enum row row, struct tr_buf *text)
 {
 	tr_buf_clear(text);
-	if (!users)
+	if (row == ROW_SIZE)
 		tr_buf_addf(text, "%s%s", slice->profile, slice->runs ? "*" : "");
-	else if (!*slice->model)
-		tr_buf_puts(text, "others");
-	else
-		tr_buf_puts(text, slice->model);
-	if (users && slice->processes > 1)
-		tr_buf_addf(text, " x%u", slice->processes);
+	else if (row == ROW_MODEL)
+		tr_buf_puts(text, *slice->model ? slice->model : "others");
+	else if (slice->processes)
+		tr_buf_addf(text, "b%u x%u", slice->batch, slice->processes);
 }
 
-static void put_row(const struct tr_models_card *card, bool users, struct tr_buf *line)
+/* Of a name that is too long both ends: "densenet121" and "densenet169" begin alike. */
+static void put_fit(const char *text, size_t width, struct tr_buf *line)
 {
-	size_t cell = card->memory_slices > USUAL_SLICES ? CELL_MANY : CELL, i = 0;
+	size_t len = strlen(text), head = (width - 1) / 2;
+
+	if (len <= width || width < 3)
+		tr_buf_addf(line, "%-*.*s", (int)width, (int)width, text);
+	else
+		tr_buf_addf(line, "%.*s~%s", (int)head, text, text + len - (width - 1 - head));
+}
+
+static void put_row(
+	const struct tr_models_card *card, enum row row, size_t cell, struct tr_buf *line)
+{
+	size_t i = 0;
 	TR_AUTO_BUF text = { 0 };
 
 	tr_buf_puts(line, "|");
@@ -73,18 +85,34 @@ static void put_row(const struct tr_models_card *card, bool users, struct tr_buf
 
 		tr_buf_clear(&text);
 		if (!is_free)
-			put_cell(slice, users, &text);
-		tr_buf_addf(line, "%-*.*s%s", (int)width, (int)width, tr_buf_str(&text),
-			is_open ? ":" : "|");
+			put_cell(slice, row, &text);
+		put_fit(tr_buf_str(&text), width, line);
+		tr_buf_puts(line, is_open ? ":" : "|");
 		at += is_free ? 1 : slice->size;
 		i += !is_free;
 	}
 	tr_buf_puts(line, "\n");
 }
 
+static void put_picture(const struct tr_models_card *card, struct tr_buf *out)
+{
+	size_t width = tr_term_of(stdout).width, cell;
+	uint32_t n = card->memory_slices > USUAL_SLICES ? card->memory_slices : USUAL_SLICES;
+	bool is_measured = false;
+
+	cell = ((width ? width : USUAL_WIDTH) - 1) / n;
+	cell = cell > MAX_CELL ? MAX_CELL : cell < 3 ? 3 : cell;
+	for (size_t i = 0; i < card->n_slices; i++)
+		is_measured = is_measured || card->slices[i].processes;
+	put_row(card, ROW_SIZE, cell, out);
+	put_row(card, ROW_MODEL, cell, out);
+	if (is_measured)
+		put_row(card, ROW_HOW, cell, out);
+}
+
 static int print_cards(const struct tr_models_plan *plan, struct tr_err *err)
 {
-	bool runs = false;
+	bool runs = false, is_measured = false;
 
 	for (size_t i = 0, n; i < plan->n_cards; i += n) {
 		const struct tr_models_card *card = &plan->cards[i];
@@ -96,15 +124,20 @@ static int print_cards(const struct tr_models_plan *plan, struct tr_err *err)
 		else
 			tr_buf_addf(&out, "\nGPU %zu-%zu  %s  (%zu alike)\n", i, i + n - 1,
 				card->gpu, n);
-		put_row(card, false, &out);
-		put_row(card, true, &out);
+		put_picture(card, &out);
 		if (tr_buf_ok(&out, err) < 0)
 			return -(int)err->code;
 		fputs(tr_buf_str(&out), stdout);
 		runs = runs || card->runs;
+		for (size_t k = 0; k < card->n_slices; k++)
+			is_measured = is_measured || card->slices[k].processes;
 	}
+	if (runs || is_measured)
+		putchar('\n');
 	if (runs)
-		fputs("\n* runs already, and stays\n", stdout);
+		puts("* runs already, and stays");
+	if (is_measured)
+		puts("b8 x2: batches of 8, 2 processes on the slice (by MPS), as measured");
 	return 0;
 }
 

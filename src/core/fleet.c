@@ -99,6 +99,15 @@ void tr_fleet__set_model(const struct tr_fleet_run *run, size_t m, struct tr_fle
 			ret->carries[k][s] = tr_fleet__carries(run, m, k, run->cards[k].sizes[s]);
 }
 
+static bool is_in_time(const struct tr_fleet_run *run, size_t m)
+{
+	for (size_t k = 0; k < run->file->n_gpus; k++)
+		for (size_t s = 0; s < run->cards[k].n_sizes; s++)
+			if (tr_fleet__row(run, m, k, run->cards[k].sizes[s]))
+				return true;
+	return false;
+}
+
 /* Why no slice carries it. */
 static int fits_nowhere(const struct tr_fleet_run *fleet, size_t m, struct tr_err *err)
 {
@@ -127,6 +136,17 @@ static int fits_nowhere(const struct tr_fleet_run *fleet, size_t m, struct tr_er
 			"(%s)",
 			item->name, (unsigned long long)(item->memory_bytes >> 20), mib,
 			largest ? largest->key : "");
+	if (!fastest)
+		return tr_models_fail(fleet->file, item->at, err,
+			"nothing measured of '%s' on any card named runs; allowed: profiles of %s",
+			item->name, fleet->file->gpus[0].model->key);
+	if (is_in_time(fleet, m))
+		return tr_models_fail(fleet->file, item->at, err,
+			"no slice has %llu MiB for '%s' and serves it within %.6g ms; some do one, "
+			"some "
+			"the other",
+			(unsigned long long)(item->memory_bytes >> 20), item->name,
+			(double)item->latency_us / 1e3);
 	return tr_models_fail(fleet->file, item->at, err,
 		"no slice serves '%s' within %.6g ms: a batch may take 45 %% of that, %.6g ms, and "
 		"the fastest of '%s' takes %.6g ms",

@@ -313,6 +313,27 @@ static int read_gpus(struct tr_models_file *models, const char *gpus, struct tr_
 
 /* ---- models ---- */
 
+/* A size of which nothing stands there would be planned as if nothing ran on it. */
+static int check_sizes(const struct tr_gpu_model *gpu, const char *path,
+	const struct tr_profile *profile, struct tr_err *err)
+{
+	for (uint32_t i = 0; i < gpu->n_profiles; i++) {
+		size_t k = 0;
+
+		while (k < profile->n && profile->rows[k].slices != gpu->profiles[i].slices)
+			k++;
+		if (k < profile->n)
+			continue;
+		tr_fail(err, TR_E_INVALID, "%s:%u: no row for %u compute slices, as %s of %s has",
+			path, profile->rows[profile->n - 1].line, gpu->profiles[i].slices,
+			gpu->profiles[i].name, gpu->title);
+		tr_hint(err,
+			"measure it, or write throughput 0 and latency 0 where it does not run");
+		return -TR_E_INVALID;
+	}
+	return 0;
+}
+
 static int load_profile(struct tr_models_file *models, struct tr_models_item *item, size_t kind,
 	const struct tr_yaml *v, struct tr_err *err)
 {
@@ -335,7 +356,9 @@ static int load_profile(struct tr_models_file *models, struct tr_models_item *it
 	if (tr_read_file(path, TR_YAML_MAX_BYTES, &text, &len, err) < 0)
 		return tr_wrap(
 			err, "%s:%u:%u", tr_yaml_file(models->file), v->at.line, v->at.column);
-	return tr_profile_parse(text, len, path, &item->profiles[kind], err);
+	if (tr_profile_parse(text, len, path, &item->profiles[kind], err) < 0)
+		return -(int)err->code;
+	return check_sizes(models->gpus[kind].model, path, &item->profiles[kind], err);
 }
 
 static int read_profiles(struct tr_models_file *models, struct tr_models_item *item,
@@ -410,7 +433,8 @@ static int read_item(struct tr_models_file *models, const struct tr_yaml *v, str
 	item->name = strdup(v->key);
 	if (!item->name)
 		return no_memory(models, err);
-	if (rate && read_number(models, rate, no_units, "requests a second, as 40 or 0.5",
+	if (rate && read_number(models, rate, no_units,
+			    "requests a second, as 40 or 0.5, at most 10000000",
 			    &item->rate_thousandths, err) < 0)
 		return -(int)err->code;
 	if (latency &&

@@ -58,7 +58,7 @@ static int read_runs(struct tr_models_file *models, const struct tr_yaml *v,
 	};
 	if (!to->profile)
 		return tr_models_fail(models, v->at, err,
-			"a %s has no profile '%s'; allowed: those of tranche profiles",
+			"%s has no profile '%s'; allowed: those of tranche profiles",
 			card->gpu->title, TR_SHOWN(name));
 	if (*at == '=' && find_model(models, at + 1, v->at, err) < 0)
 		return -(int)err->code;

@@ -5,6 +5,7 @@
 #include "base/own.h"
 #include "plan/plan_priv.h"
 
+#include <stdio.h>
 #include <string.h>
 
 struct walk {
@@ -150,6 +151,18 @@ void tr_card_done(struct tr_card *card)
 	*card = (struct tr_card){ 0 };
 }
 
+static int no_place(const struct tr_card *card, const struct tr_card_held *held, struct tr_err *err)
+{
+	char starts[64] = "";
+	size_t len = 0;
+
+	for (uint32_t i = 0; i < held->profile->n_starts && len < sizeof(starts) - 4; i++)
+		len += (size_t)snprintf(starts + len, sizeof(starts) - len, "%s%u", i ? ", " : "",
+			held->profile->starts[i]);
+	return tr_fail(err, TR_E_INVALID, "%s has no place for %s at %u; allowed: %s",
+		card->model->title, held->profile->name, held->start, starts);
+}
+
 static int hold(struct walk *w, const struct tr_card_held *held, struct tr_err *err)
 {
 	const struct tr_gi_profile *p = held->profile;
@@ -157,8 +170,7 @@ static int hold(struct walk *w, const struct tr_card_held *held, struct tr_err *
 	uint32_t own = bits(held->start, p->size);
 
 	if (!memchr(p->starts, held->start, p->n_starts))
-		return tr_fail(err, TR_E_INVALID, "a %s has no place for %s at %u",
-			card->model->title, p->name, held->start);
+		return no_place(card, held, err);
 	if (w->mask & own)
 		return tr_fail(err, TR_E_INVALID, "%s at %u overlaps another slice of the card",
 			p->name, held->start);
@@ -168,7 +180,7 @@ static int hold(struct walk *w, const struct tr_card_held *held, struct tr_err *
 	for (size_t i = 0; i < card->n_sizes; i++)
 		card->n_held[i] = (uint8_t)(card->n_held[i] + (card->sizes[i] == p));
 	if (w->now.compute > card->model->compute_slices)
-		return tr_fail(err, TR_E_INVALID, "a %s has %u compute slices, these take %u",
+		return tr_fail(err, TR_E_INVALID, "%s has %u compute slices, these take %u",
 			card->model->title, card->model->compute_slices, w->now.compute);
 	return 0;
 }

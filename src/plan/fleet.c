@@ -30,7 +30,8 @@ struct work {
 	struct size_ref sizes[TR_COVER_SIZES];
 	int32_t size_of[TR_FLEET_KINDS][TR_CARD_SIZES]; /* -1: of no use */
 	struct mix_ref *mixes;
-	bool *is_full; /* of them, while they are collected */
+	bool *is_full;	   /* of them, while they are collected */
+	uint8_t *mix_kind; /* of them; of held cards UINT8_MAX, which are of no price */
 	int64_t *carries, *demand, *mix_cost;
 	int64_t size_cost[TR_COVER_SIZES];
 	size_t n_rows, max_rows;
@@ -44,6 +45,7 @@ static void work_done(struct work *w)
 {
 	free(w->mixes);
 	free(w->is_full);
+	free(w->mix_kind);
 	free(w->carries);
 	free(w->demand);
 	free(w->mix_cost);
@@ -218,18 +220,22 @@ static int set_mixes(struct work *w, bool all, struct tr_err *err)
 	if (!w->mixes) {
 		w->mixes = calloc(most, sizeof(*w->mixes));
 		w->is_full = calloc(most, sizeof(*w->is_full));
+		w->mix_kind = calloc(most, sizeof(*w->mix_kind));
 		w->mix_cost = calloc(most, sizeof(*w->mix_cost));
 		w->cards = calloc(most, sizeof(*w->cards));
 		w->rows = calloc(w->max_rows, sizeof(*w->rows));
 		w->of_mix = calloc(w->max_rows * most, sizeof(*w->of_mix));
 	}
-	if (!w->mixes || !w->is_full || !w->mix_cost || !w->cards || !w->rows || !w->of_mix)
+	if (!w->mixes || !w->is_full || !w->mix_kind || !w->mix_cost || !w->cards || !w->rows ||
+		!w->of_mix)
 		return tr_fail(err, TR_E_NO_MEMORY, "planning %zu mixes", most);
 	w->n_mixes = 0;
 	for (size_t k = 0; k < fleet->n_kinds; k++)
 		add_mixes(w, fleet->kinds[k].card, (uint8_t)k, -1, all);
 	for (size_t h = 0; h < fleet->n_held; h++)
 		add_mixes(w, fleet->held[h].card, fleet->held[h].kind, (int32_t)h, all);
+	for (size_t c = 0; c < w->n_mixes; c++)
+		w->mix_kind[c] = w->mixes[c].held < 0 ? w->mixes[c].kind : UINT8_MAX;
 	return 0;
 }
 
@@ -323,6 +329,8 @@ static int search(struct work *w, int64_t below, struct tr_fleet_figure *ret, st
 		.size_cost = w->size_cost,
 		.mix_cost = w->mix_cost,
 		.rows = w->rows,
+		.mix_kind = w->mix_kind,
+		.n_kinds = fleet->n_kinds,
 		.below = below,
 		.max_nodes = fleet->max_nodes ? fleet->max_nodes : TR_FLEET_NODES,
 	};

@@ -3,8 +3,8 @@
  * Branch and bound over a linear program whose columns are whole ways to serve a model (found as
  * they are wanted, by tr_cover_find at the rows' prices) and whole mixes of a card. Such columns
  * leave a gap of less than one card nearly always, where a program over single slices leaves
- * several. It branches on how many slices of a size there are, then on mixes, then on a model's
- * slices of a size: the first two are rows, the third limits the columns.
+ * several. It branches on how many cards of a kind there are, how many slices of a size, then on
+ * mixes, then on a model's slices of a size: the last limits the columns, the others are rows.
  */
 #include "plan/solve.h"
 
@@ -590,7 +590,7 @@ static int dive(struct tree *t, struct tr_err *err)
 
 /* ---- the tree ---- */
 
-enum on { ON_NOTHING, ON_SIZE, ON_MIX, ON_MODEL };
+enum on { ON_NOTHING, ON_KIND, ON_SIZE, ON_MIX, ON_MODEL };
 
 struct branch {
 	enum on on;
@@ -614,6 +614,13 @@ static struct branch choose(const struct tree *t)
 	const struct tr_solve *p = t->p;
 	struct branch b = { ON_NOTHING, 0, 0 };
 
+	for (size_t k = 0; k < p->n_kinds && p->n_kinds > 1; k++) {
+		double level = 0;
+
+		for (size_t c = 0; c < p->n_mixes; c++)
+			level += p->mix_kind[c] == k ? t->mix_level[c] : 0;
+		offer(&b, ON_KIND, k, level);
+	}
 	if (p->n_models)
 		for (size_t s = 0; s < p->n_sizes; s++)
 			offer(&b, ON_SIZE, s, t->size_level[s]);
@@ -652,8 +659,10 @@ static int visit_side(
 	memset(row->of_mix, 0, t->p->n_mixes * sizeof(*row->of_mix));
 	if (b->on == ON_SIZE)
 		row->of_size[b->at] = up ? -1 : 1;
-	else
+	else if (b->on == ON_MIX)
 		row->of_mix[b->at] = up ? -1 : 1;
+	for (size_t c = 0; b->on == ON_KIND && c < t->p->n_mixes; c++)
+		row->of_mix[c] = t->p->mix_kind[c] == b->at ? (up ? -1 : 1) : 0;
 	t->n_rows++;
 	r = visit(t, depth + 1, err);
 	t->n_rows--;

@@ -33,8 +33,12 @@ struct tr_solve {
 	const int64_t *size_cost;	 /* by size */
 	const int64_t *mix_cost;	 /* by mix */
 	const struct tr_solve_row *rows; /* all borrowed */
-	int64_t below;			 /* a way that costs as much or more is no news */
-	int64_t enough;			 /* one that costs no more ends the search */
+	/* By mix: of which kind its cards are; of several kinds the search first settles how many
+	 * cards of each there are. n_kinds 0: it does not ask. */
+	const uint8_t *mix_kind;
+	size_t n_kinds;
+	int64_t below;	/* a way that costs as much or more is no news */
+	int64_t enough; /* one that costs no more ends the search */
 	uint32_t max_nodes;
 };
 
