@@ -101,6 +101,161 @@ GPU 0  a100-80gb
 		"latency is seconds" -- plan --models mix.yaml --gpus a100-80gb
 }
 
+@test "measurements with holes, and units that are none, are told with file and line" {
+	mix 1
+	sed -i "s|profiles: .*/bert.csv|profiles: bert.csv|" mix.yaml
+	sed 14d "$PARVAGPU/prof_data/bert.csv" >bert.csv
+	fails 2 "bert.csv:58: batch 4 with 3 processes stands here for 2 slices, but nowhere for 1" \
+		"write throughput 0 and latency 0 where it does not run" -- \
+		plan --models mix.yaml --gpus a100-80gb
+	sed '/^3,/d' "$PARVAGPU/prof_data/bert.csv" >bert.csv
+	fails 2 "bert.csv:181: no row for 3 compute slices, as 3g.40gb of A100-80GB has" \
+		"write throughput 0 and latency 0 where it does not run" -- \
+		plan --models mix.yaml --gpus a100-80gb
+	sed 's/,Latency/,Latency (ms)/' "$PARVAGPU/prof_data/bert.csv" >bert.csv
+	fails 2 "bert.csv:1: the first line is not 'Mig instance,Batch size,Workload Number,Throughput,Latency'" \
+		-- plan --models mix.yaml --gpus a100-80gb
+	sed '4s/.*/1,1,2,fast,0.1/' "$PARVAGPU/prof_data/bert.csv" >bert.csv
+	fails 2 "bert.csv:4: the fourth field is requests a second and process" -- \
+		plan --models mix.yaml --gpus a100-80gb
+	mix 1
+	sed -i 's/latency: 6434ms/latency: 6434/' mix.yaml
+	fails 2 "mix.yaml:4:29: 'latency' is '6434', with no unit; allowed: a time, as 250ms or 2s" \
+		-- plan --models mix.yaml --gpus a100-80gb
+	mix 1
+	sed -i 's/rate: 19,/rate: 19rpm,/' mix.yaml
+	fails 2 "mix.yaml:4:16: 'rate' is '19rpm', with an unknown unit; allowed: requests a second" \
+		-- plan --models mix.yaml --gpus a100-80gb
+	mix 1
+	fails 2 "mix.yaml:4:47: 'profiles' is one file for 2 kinds of cards; allowed: {a100-80gb: FILE}" \
+		-- plan --models mix.yaml --gpus a100-80gb,h200-141gb
+	mix 1
+	sed -i 's/{rate: 19/{memory: 90G, rate: 19/' mix.yaml
+	fails 2 "mix.yaml:4:3: model 'bert' needs 85830 MiB; the largest slice of any card named has 80640 MiB" \
+		-- plan --models mix.yaml --gpus a100-80gb
+}
+
+runs()
+{
+	cat >runs.yaml <<-'EOT'
+		version: 1
+		gpus:
+		  a100-80gb: {count: 3}
+		models:
+		  chat: {memory: 18Gi, replicas: 3}
+		  coder: {memory: 33Gi, replicas: 2}
+		running:
+		  - {gpu: a100-80gb, slices: [3g.40gb:4=coder, 1g.10gb:0]}
+	EOT
+}
+
+@test "slices that run stay where they are, and what is left of their cards is filled first" {
+	runs
+	prints "2 GPUs (1 of them runs slices already), proven: no plan has fewer
+9 compute slices, proven; 0 memory slices stranded, proven
+
+MODEL  SLICES  WANTED  CARRIED  OF
+chat        3       3        3  replicas
+coder       2       2        2  replicas
+
+GPU 0  a100-80gb
+|1g.10gb*|        |1g.20gb          |3g.40gb*                           |
+|others  |        |chat             |coder                              |
+
+GPU 1  a100-80gb
+|1g.20gb          |1g.20gb          |3g.40gb                            |
+|chat             |chat             |coder                              |
+
+* runs already, and stays" -- plan --models runs.yaml
+	fits models-plan -- plan --models runs.yaml --json
+	[ "$(value '[s.get("model") for s in d["cards"][0]["slices"] if s.get("runs")]')" = "[None, 'coder']" ]
+}
+
+@test "what is wrong with what runs is told with its place" {
+	local line
+
+	while IFS='|' read -r edit message; do
+		runs
+		sed -i "$edit" runs.yaml
+		fails 2 "$message" -- plan --models runs.yaml
+	done <<-'EOT'
+		s/=coder/=codr/|runs.yaml:8:31: no model 'codr' in this file, did you mean 'coder'; allowed: one of its models
+		s/3g.40gb:4/3g.40gb:3/|runs.yaml:8:5: A100-80GB has no place for 3g.40gb at 3; allowed: 0, 4
+		s/3g.40gb:4/3g.41gb:4/|runs.yaml:8:31: A100-80GB has no profile '3g.41gb'
+		s/1g.10gb:0/1g.10gb:5/|runs.yaml:8:5: 1g.10gb at 5 overlaps another slice of the card
+		s/3g.40gb:4/1g.20gb:4/|runs.yaml:8:31: 'coder' runs on a 1g.20gb, which is too small for what it needs here
+		s/1g.10gb:0/1g.10gb/|runs.yaml:8:48: '1g.10gb' is no slice; allowed: PROFILE:START=MODEL
+		s/gpu: a100-80gb, slices: .3g.40gb:4=coder, 1g.10gb:0/gpu: a30-24gb, slices: [1g.6gb:0/|runs.yaml:8:5: slices run on 'a30-24gb', which is not among the cards there are
+		s/:0]}/:0], count: 4}/|runs.yaml:3:3: 4 cards 'a100-80gb' run something, of 3; allowed: a 'count' with those in it
+		s/gpu: a/gpus: a/|runs.yaml:8:6: unknown key 'gpus' in running, did you mean 'gpu'?
+	EOT
+	runs
+	sed -i 's/count: 3/count: 1/' runs.yaml
+	fails 5 "the models need more cards than there are" -- plan --models runs.yaml
+	fails 2 "'--models' asks no node" "--running" -- plan --models runs.yaml --node golden
+	node
+	fails 2 "runs.yaml:8:3: 'running' is asked of the node; allowed: one of the two" -- \
+		plan --models runs.yaml --running --node golden
+	fails 2 "'--explain' goes with '--models'" -- plan --explain all-balanced
+}
+
+@test "what is wrong with how a model is served is told with its place, before anything is written" {
+	served
+	sed -i 's/      engine: command/      engine: comand/' served.yaml
+	fails 2 "served.yaml:9:7: 'serve' of 'chat': unknown engine 'comand'" -- \
+		plan --models served.yaml --write out
+	[ ! -e out ]
+	served
+	sed -i 's/      env: .*/      slice: 1g.10gb/' served.yaml
+	fails 2 "served.yaml:16:7: 'slice' follows from the plan" -- plan --models served.yaml --write out
+	served
+	mkdir out
+	echo mine >out/a100-80gb-0.layout.yaml
+	fails 9 "'out/a100-80gb-0.layout.yaml' is there, and not written by a plan" "another folder" -- \
+		plan --models served.yaml --write out
+	[ "$(cat out/a100-80gb-0.layout.yaml)" = mine ]
+}
+
+@test "why so many cards, and what would change it" {
+	fleet
+	prints "1 GPU
+1380 EUR for them, proven
+5 compute slices, proven; 0 memory slices stranded, proven
+
+MODEL  SLICES  WANTED  CARRIED  OF
+chat        2       2        2  replicas
+coder       1       1        1  replicas
+
+GPU 0  a100-80gb
+|1g.20gb          |1g.20gb          |3g.40gb                            |
+|chat             |chat             |coder                              |
+
+Why 1380 EUR:
+  compute slices  no less than 1380 EUR  <- this binds
+  memory slices   no less than 1380 EUR  <- this binds
+  places          as slices can stand together: no less than 1380 EUR
+
+IF                         GPUS  COMPUTE SLICES           EUR
+no chat                       1          3 (-2)          1380
+one more slice of chat   2 (+1)          6 (+1)  2760 (+1380)
+no coder                      1          2 (-3)          1380
+one more slice of coder  2 (+1)          8 (+3)  2760 (+1380)" -- plan --models fleet.yaml --explain
+	mix 4
+	fits models-plan -- plan --models mix.yaml --gpus a100-80gb --explain --json
+	[ "$(value '[(b["of"], b["needs"], b["each"], b["gpus"], b["binds"]) for b in d["why"]["bounds"][:2]]')" = \
+		"[('compute slices', 44.0, 7.0, 7.0, True), ('memory slices', 45.0, 8.0, 6.0, False)]" ]
+	[ "$(value '[c["change"] for c in d["why"]["changes"] if c["model"] == "resnet50"]')" = \
+		"['without', 'one_more', 'slower']" ]
+	# The first slower target: at it the plan is smaller, a millisecond before it is not.
+	to=$(value '[round(c["to"] * 1000) for c in d["why"]["changes"] if c["change"] == "slower" and c["model"] == "resnet50"][0]')
+	sed -i "s/resnet50: {rate: 2195, latency: 138ms/resnet50: {rate: 2195, latency: ${to}ms/" mix.yaml
+	fits models-plan -- plan --models mix.yaml --gpus a100-80gb --json
+	[ "$(value 'd["compute_slices"]["value"]')" = 43.0 ]
+	sed -i "s/latency: ${to}ms/latency: $((to - 1))ms/" mix.yaml
+	fits models-plan -- plan --models mix.yaml --gpus a100-80gb --json
+	[ "$(value 'd["compute_slices"]["value"]')" = 44.0 ]
+}
+
 # served: a models file whose models are told how to be served, by a program of ours.
 served()
 {
