@@ -68,7 +68,8 @@ def main():
         command += [str(arg.random), str(arg.seed)]
     print("seed", arg.seed) if arg.random else None
     plans = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    models, wrong, peer_wrong, n_peer, proven, n = [], 0, 0, 0, [0, 0], 0
+    models, wrong, peer_wrong, n_peer, n_equal, proven, n = [], 0, 0, [0, 0], [0, 0], [0, 0], 0
+    slowest, widest = 0, 0
     print("| work | cards | bound | compute | bound | ms | glpsol cards | s | compute | s |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |")
     for line in plans.splitlines():
@@ -83,11 +84,13 @@ def main():
         n += 1
         proven[0] += cards == cards_bound
         proven[1] += compute == compute_bound
+        slowest, widest = max(slowest, float(ms)), max(widest, cards - cards_bound)
         if not arg.no_peer:
-            for own, bound, limit in ((cards, cards_bound, None), (compute, compute_bound, cards)):
+            for i, (own, limit) in enumerate(((cards, None), (compute, cards))):
                 value, is_best, seconds = glpsol(models, limit, arg.limit)
                 peer += ["none" if value is None else f"{value}{'' if is_best else '?'}", f"{seconds:.2f}"]
-                n_peer += is_best
+                n_peer[i] += is_best
+                n_equal[i] += is_best and value == own
                 if value is not None and (own > value or (is_best and own < value)):
                     # A plan is a way, whatever glpsol says: below its "optimum" glpsol is wrong.
                     wrong += own > value
@@ -96,8 +99,11 @@ def main():
         print("|", title, "|", cards, "|", cards_bound, "|", compute, "|", compute_bound, "|", ms,
               "|", " | ".join(peer), "|", flush=True)
         models = []
-    print(f"{n} plans, cards proven in {proven[0]}, compute slices in {proven[1]}; glpsol finished "
-          f"{n_peer} of {2 * n} times, ours was above it {wrong} times, below {peer_wrong} times")
+    print(f"{n} plans, slowest {slowest} ms; cards proven in {proven[0]} (the others within {widest} "
+          f"of the bound), compute slices in {proven[1]}")
+    if not arg.no_peer:
+        print(f"glpsol finished {n_peer[0]} of {n} on cards, {n_equal[0]} equal to ours; {n_peer[1]} "
+              f"of {n} on compute slices, {n_equal[1]} equal; ours above it {wrong}, below {peer_wrong} times")
     sys.exit(wrong > 0)
 
 
