@@ -131,6 +131,77 @@ int tr_models_explain(
 	const struct tr_models_plan *plan, struct tr_models_why **ret, struct tr_err *err);
 void tr_models_why_free(struct tr_models_why *why);
 
+/* --- Slices that come and go ------------------------------------------------------------- */
+
+/*
+ * Cards and what runs on them; kept between calls, so that each decision costs about a microsecond
+ * however many cards there are. GPUs are counted on from 0 through all kinds. A slice is known by
+ * its id: letters, digits and ._-/ behind a letter or digit, at most 63. One struct tr_cards may be
+ * used by one thread at a time.
+ */
+struct tr_cards;
+
+struct tr_cards_kind {
+	const char *gpu; /* "a100-80gb" */
+	uint32_t n;
+};
+
+struct tr_cards_slice {
+	char id[64];
+	const char *profile;  /* "3g.40gb" */
+	uint32_t gpu;	      /* index */
+	uint32_t start, size; /* memory slices */
+};
+
+struct tr_cards_move {
+	struct tr_cards_slice from; /* where it is */
+	uint32_t to_gpu, to_start;
+};
+
+/* A card that changes. */
+struct tr_cards_card {
+	uint32_t idx;
+	const char *gpu; /* its kind */
+	uint32_t memory_slices;
+	size_t n_before, n_after;
+	const struct tr_cards_slice *before, *after; /* by start */
+};
+
+struct tr_cards_answer {
+	struct tr_cards_slice slice; /* that came, or left */
+	/* In this order, before the slice is cut: each goes to a place that is free when its turn
+	 * comes, with the slice still running at its old place. */
+	size_t n_moves;
+	const struct tr_cards_move *moves;
+	size_t n_cards;
+	const struct tr_cards_card *cards; /* by index */
+};
+
+/* NULL is fine. */
+void tr_cards_free(struct tr_cards *cards);
+/* Empty cards. NOT_FOUND: a card that is not known; INVALID: one that cannot be cut, or twice. */
+int tr_cards_new(const struct tr_cards_kind *kinds, size_t n_kinds, struct tr_cards **ret,
+	struct tr_err *err);
+/* From a fleet file (tranche-fleet(5)); "-" is standard input. INVALID: FILE:LINE:COLUMN, what is
+ * wrong there and what is allowed. */
+int tr_cards_load(const char *file, struct tr_cards **ret, struct tr_err *err);
+/* As a fleet file, which is replaced in one step. INVALID when they are more than one can hold. */
+int tr_cards_save(const struct tr_cards *cards, const char *file, struct tr_err *err);
+
+/*
+ * Places a slice so that most can still be cut later. Where there is no room, at most max_moves
+ * others move to other cards of the same kind. `id` is copied; NULL: PROFILE-N, the first that is
+ * not in use. INVALID: no card has the profile, or no such id is allowed; EXISTS: the id is in
+ * use; NO_ROOM: nothing has changed, and the hint says how many moves would help.
+ */
+int tr_cards_arrive(struct tr_cards *cards, const char *profile, const char *id, uint32_t max_moves,
+	struct tr_cards_answer **ret, struct tr_err *err);
+/* NOT_FOUND: there is no such slice, with those that have a name like it. */
+int tr_cards_leave(
+	struct tr_cards *cards, const char *id, struct tr_cards_answer **ret, struct tr_err *err);
+/* NULL is fine. */
+void tr_cards_answer_free(struct tr_cards_answer *answer);
+
 #pragma GCC visibility pop
 
 #ifdef __cplusplus

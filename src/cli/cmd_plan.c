@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/err.h"
+#include "cli/arrive.h"
 #include "cli/layout.h"
 #include "cli/models.h"
 #include "cli/show.h"
@@ -14,6 +15,7 @@ struct opts {
 	struct tr_layout_opts layout; /* first: what the commands about layouts share */
 	const char *models, *gpus, *write;
 	bool running, explain;
+	struct tr_arrive_opts arrive;
 };
 
 static const struct tr_opt opts[] = {
@@ -27,6 +29,7 @@ static const struct tr_opt opts[] = {
 		"why so many, and what would change it", 0 },
 	{ "write", 0, TR_OPT_STRING, offsetof(struct opts, write), "DIR",
 		"files for tranche apply and tranche up", 0 },
+	TR_ARRIVE_OPTS(struct opts, arrive),
 	TR_LAYOUT_OPT_FILE,
 	TR_LAYOUT_OPT_LABEL,
 	TR_LAYOUT_OPT_EVICT,
@@ -70,6 +73,14 @@ static int run(const struct tr_call *call, struct tr_err *err)
 	TR_AUTO_STRV evict = { 0 };
 	struct tr_layout_ask ask;
 
+	if (tr_arrive_is_meant(&o->arrive)) {
+		if (o->models || o->gpus || o->write || o->running || o->explain ||
+			o->layout.file || o->layout.label || o->layout.evict)
+			return tr_fail(err, TR_E_INVALID,
+				"'--fleet' places one slice on cards; layouts and models are "
+				"planned without");
+		return tr_arrive_run(call, &o->arrive, err);
+	}
 	if (o->models)
 		return run_models(call, o, err);
 	if (o->gpus || o->write || o->running || o->explain)
@@ -91,6 +102,7 @@ static const char *const example[] = {
 	"tranche plan all-balanced            # a label that nvidia-mig-parted ships",
 	"tranche plan -f layouts.yaml -c day  # one of a file",
 	"tranche plan --models models.yaml    # how many cards, cut how",
+	"tranche plan --arrive 3g.40gb --fleet fleet.yaml  # where the next slice goes",
 	"tranche plan all-1g.10gb --evict 0:4 # as if the slice at 0:4 might go",
 	NULL,
 };

@@ -5,6 +5,7 @@
 #include "base/own.h"
 #include "plan/online_priv.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum { MOVE = 100 }; /* hundredths */
@@ -259,6 +260,19 @@ static uint32_t new_slice(struct tr_online *online, int32_t wish)
 	return slice;
 }
 
+static int no_such_start(const struct tr_gi_profile *profile, uint32_t start,
+	const struct tr_gpu_model *model, struct tr_err *err)
+{
+	char starts[64] = "";
+	size_t len = 0;
+
+	for (uint32_t i = 0; i < profile->n_starts; i++)
+		len += (size_t)snprintf(
+			starts + len, sizeof(starts) - len, " %u", profile->starts[i]);
+	return tr_fail(err, TR_E_INVALID, "'%s' cannot start at %u on a %s; allowed:%s",
+		profile->name, start, model->title, starts);
+}
+
 int tr_online_put(struct tr_online *online, int32_t wish, uint32_t card, uint32_t start,
 	uint32_t *ret_slice, struct tr_err *err)
 {
@@ -276,8 +290,7 @@ int tr_online_put(struct tr_online *online, int32_t wish, uint32_t card, uint32_
 			shape->model->title, profile);
 	place = tr_shape_place(shape, (size_t)of_kind, start);
 	if (place < 0)
-		return tr_fail(err, TR_E_INVALID, "'%s' cannot start at %u on a %s", profile, start,
-			shape->model->title);
+		return no_such_start(&shape->model->profiles[of_kind], start, shape->model, err);
 	if ((shape->states[online->cards[card].state].places >> place & 1) ||
 		tr_shape_flip(shape, online->cards[card].state, (size_t)place) < 0)
 		return tr_fail(

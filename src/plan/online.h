@@ -20,7 +20,7 @@
 
 enum {
 	TR_ONLINE_KINDS = 8,
-	TR_ONLINE_WISHES = 64,
+	TR_ONLINE_WISHES = 128,
 	TR_ONLINE_MOVES = 8, /* no card holds more slices */
 	TR_ONLINE_CARDS = 1 << 24,
 	TR_ONLINE_MOVE_LOSS = 1,
@@ -76,6 +76,10 @@ int tr_online_put(struct tr_online *online, int32_t wish, uint32_t card, uint32_
 /* False when there is no room, also after at most max_moves moves; nothing has changed then. */
 bool tr_online_arrive(
 	struct tr_online *online, int32_t wish, uint32_t max_moves, struct tr_online_answer *ret);
+
+/* The fewest moves with which a wish that has no place would get one, whatever has been saved up;
+ * 0: no number of them helps. */
+uint32_t tr_online_moves_needed(struct tr_online *online, int32_t wish);
 
 /* Puts a wish into the queue; its number stays that of its slice. */
 int tr_online_wait(struct tr_online *online, int32_t wish, uint32_t *ret_slice, struct tr_err *err);

@@ -191,3 +191,17 @@ bool tr_online__make_room(struct tr_online *online, int32_t wish, uint32_t max_m
 	*ret_found = (struct tr_online__found){ .card = best.card, .place = best.place };
 	return true;
 }
+
+uint32_t tr_online_moves_needed(struct tr_online *online, int32_t wish)
+{
+	struct tr_online__found found;
+	struct tr_online_answer tried;
+
+	for (uint32_t n = 1; n <= TR_ONLINE_MOVES; n++) {
+		if (!tr_online__make_room(online, wish, n, &found, &tried))
+			continue;
+		take_back(online, &tried);
+		return n;
+	}
+	return 0;
+}

@@ -497,7 +497,7 @@ static void what_runs_is_checked(void **unused)
 	assert_string_equal(err.msg, "GPU 0 has no room for '3g.40gb' at 4");
 	err = (struct tr_err){ 0 };
 	assert_int_equal(tr_online_put(fleet.online, wish, 0, 2, &slice, &err), -TR_E_INVALID);
-	assert_string_equal(err.msg, "'3g.40gb' cannot start at 2 on a A100-80GB");
+	assert_string_equal(err.msg, "'3g.40gb' cannot start at 2 on a A100-80GB; allowed: 0 4");
 	err = (struct tr_err){ 0 };
 	assert_int_equal(tr_online_put(fleet.online, wish, 1, 0, &slice, &err), -TR_E_INVALID);
 	assert_string_equal(err.msg, "GPU 1 is a H200-141GB, which has no profile '3g.40gb'");
