@@ -10,6 +10,7 @@ import ctypes
 import os
 import shutil
 import sys
+import tempfile
 
 import dockerd
 import stand
@@ -35,12 +36,50 @@ for word; do case $word in --output=*) out=${word#--output=} ;; esac; done
 """
 
 
-def own_folders():
-    """Nobody else's specs are seen, and nobody else sees ours."""
+MS_BIND, MS_MOVE, MS_REC = 0x1000, 0x2000, 0x4000
+
+
+def mount(source, target, kind, flags=0, data=None):
     libc = ctypes.CDLL(None, use_errno=True)
-    for path in DIRS:
-        os.makedirs(path, exist_ok=True)
-        check(libc.mount(b"none", path.encode(), b"tmpfs", 0, None) == 0, "tmpfs on " + path)
+    if libc.mount(source.encode(), target.encode(), kind, ctypes.c_ulong(flags), data) != 0:
+        raise stand.Skip("cannot mount %s: %s" % (target, os.strerror(ctypes.get_errno())))
+
+
+def own_run(scratch):
+    """A /run with all that is in it, but a folder cdi of its own: podman's locks stay the machine's."""
+    for entry in os.scandir("/run"):
+        there = os.path.join(scratch, entry.name)
+        if entry.name == "cdi":
+            continue
+        if entry.is_symlink():
+            os.symlink(os.readlink(entry.path), there)
+            continue
+        if entry.is_dir():
+            os.mkdir(there)
+        else:
+            with open(there, "w", encoding="utf-8"):
+                pass
+        mount(entry.path, there, None, MS_BIND | MS_REC)
+    os.mkdir(scratch + "/cdi")
+    mount(scratch, "/run", None, MS_MOVE)
+
+
+def own_folders():
+    """Nobody else's specs are seen, nobody else sees ours, and no folder is left on the machine."""
+    with tempfile.TemporaryDirectory(prefix="tranche-e2e-") as d:
+        mount("none", d, b"tmpfs")
+        os.mkdir(d + "/upper")
+        os.mkdir(d + "/work")
+        mount("none", "/etc", b"overlay", 0, ("lowerdir=/etc,upperdir=%s/upper,workdir=%s/work" % (d, d)).encode())
+        ctypes.CDLL(None).umount2(d.encode(), 2)
+    shutil.rmtree("/etc/cdi", ignore_errors=True)
+    os.mkdir("/etc/cdi")
+    scratch = tempfile.mkdtemp(prefix="tranche-e2e-")
+    try:
+        mount("none", scratch, b"tmpfs")
+        own_run(scratch)
+    finally:
+        os.rmdir(scratch)
 
 
 class Machine:
