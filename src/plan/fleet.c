@@ -517,6 +517,62 @@ static int64_t stranded_now(const struct work *w)
 	return sum;
 }
 
+/* The mix with a slice of one size in place of one of another; -1 when there is no such. */
+static int64_t swapped(const struct work *w, size_t c, size_t from, size_t to)
+{
+	const struct tr_card *card = w->mixes[c].card;
+	uint8_t n[TR_CARD_SIZES];
+	size_t found;
+	int32_t at;
+
+	memcpy(n, w->mixes[c].mix->n, sizeof(n));
+	if (n[w->sizes[from].size] == 0)
+		return -1;
+	n[w->sizes[from].size]--;
+	n[w->sizes[to].size]++;
+	at = tr_card_mix_find(card, n);
+	found = at < 0 ? w->n_mixes : mix_at(w, w->mixes[c].held, &card->mixes[at]);
+	return found == w->n_mixes ? -1 : (int64_t)found;
+}
+
+/* Gives some model a slice of the other size in place of one that it has. */
+static bool swap_model(struct work *w, size_t from, size_t to)
+{
+	for (size_t m = 0; m < w->fleet->n_models; m++) {
+		size_t row = m * w->n_sizes;
+
+		if (w->n[row + from] == 0 || w->carries[row + to] < w->carries[row + from])
+			continue;
+		w->n[row + from]--;
+		w->n[row + to]++;
+		return true;
+	}
+	return false;
+}
+
+static void swap_sizes(struct work *w, size_t from, size_t to)
+{
+	for (size_t c = 0; c < w->n_mixes; c++) {
+		int64_t at = w->mixes[c].kind == w->sizes[from].kind ? swapped(w, c, from, to) : -1;
+
+		while (at >= 0 && w->cards[c] > 0 &&
+			strands(&w->mixes[at]) < strands(&w->mixes[c]) && swap_model(w, from, to)) {
+			w->cards[c]--;
+			w->cards[at]++;
+		}
+	}
+}
+
+/* Larger slices of as many compute slices, on cards where that strands less: mostly enough. */
+static void enlarge(struct work *w)
+{
+	for (size_t from = 0; from < w->n_sizes; from++)
+		for (size_t to = 0; to < w->n_sizes; to++)
+			if (to != from && w->sizes[to].kind == w->sizes[from].kind &&
+				profile_of(w, to)->slices == profile_of(w, from)->slices)
+				swap_sizes(w, from, to);
+}
+
 static int least_stranded(struct work *w, int64_t money, int64_t compute,
 	struct tr_fleet_figure *ret, struct tr_err *err)
 {
@@ -526,6 +582,7 @@ static int least_stranded(struct work *w, int64_t money, int64_t compute,
 		already += w->fleet->held[h].n * w->fleet->held[h].card->mixes[0].stranded;
 	if (trim(w, err) < 0)
 		return -(int)err->code;
+	enlarge(w);
 	*ret = (struct tr_fleet_figure){ 0, 0 };
 	if (stranded_now(w) > 0) {
 		set_rows(w, true);
