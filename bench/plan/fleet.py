@@ -9,6 +9,7 @@ n[model][size] slices, y[mix] cards cut so. Where it finishes within the limit i
 truth; else its bound is.
 """
 import argparse
+import math
 import pathlib
 import re
 import subprocess
@@ -40,18 +41,22 @@ def program(models, cards):
 
 
 def glpsol(models, cards, limit):
-    """(value or None, proven, seconds)"""
+    """(value or None, proven, seconds, the bound that it printed last, rounded up)"""
     with tempfile.TemporaryDirectory() as tmp:
         lp, sol = pathlib.Path(tmp, "a.lp"), pathlib.Path(tmp, "a.sol")
         lp.write_text(program(models, cards))
         begin = time.monotonic()
-        subprocess.run(["glpsol", "--lp", lp, "--cuts", "--tmlim", str(limit), "-o", sol],
-                       check=True, stdout=subprocess.DEVNULL)
+        log = subprocess.run(["glpsol", "--lp", lp, "--cuts", "--tmlim", str(limit), "-o", sol],
+                             check=True, stdout=subprocess.PIPE, text=True).stdout
         seconds = time.monotonic() - begin
         text = sol.read_text()
     status = re.search(r"Status:\s+(.*)", text).group(1).strip()
     value = float(re.search(r"Objective:.*= (\S+)", text).group(1))
-    return None if status == "INTEGER UNDEFINED" else round(value), status == "INTEGER OPTIMAL", seconds
+    # Four digits, rounded as printed: half a unit of the last one is taken off.
+    bounds = re.findall(r">= +([0-9.]+)e\+(\d+)", log)
+    bound = math.ceil((float(bounds[-1][0]) - 0.0005) * 10 ** int(bounds[-1][1]) - 1e-9) if bounds else 0
+    return (None if status == "INTEGER UNDEFINED" else round(value), status == "INTEGER OPTIMAL", seconds,
+            bound)
 
 
 def main():
@@ -68,7 +73,7 @@ def main():
         command += [str(arg.random), str(arg.seed)]
     print("seed", arg.seed) if arg.random else None
     plans = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    models, wrong, peer_wrong, n_peer, n_equal, proven, n = [], 0, 0, [0, 0], [0, 0], [0, 0], 0
+    models, wrong, peer_wrong, n_peer, n_equal, n_bound, proven, n = [], 0, 0, [0, 0], [0, 0], [0, 0], [0, 0], 0
     slowest, widest = 0, 0
     print("| work | cards | bound | compute | bound | ms | glpsol cards | s | compute | s |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |")
@@ -87,8 +92,12 @@ def main():
         slowest, widest = max(slowest, float(ms)), max(widest, cards - cards_bound)
         if not arg.no_peer:
             for i, (own, limit) in enumerate(((cards, None), (compute, cards))):
-                value, is_best, seconds = glpsol(models, limit, arg.limit)
-                peer += ["none" if value is None else f"{value}{'' if is_best else '?'}", f"{seconds:.2f}"]
+                value, is_best, seconds, bound = glpsol(models, limit, arg.limit)
+                peer += ["none" if value is None else str(value), f"{seconds:.2f}"]
+                if not is_best:
+                    peer[-2] += f"? (>= {bound})"
+                    n_bound[i] += own == bound
+                    wrong += own < bound
                 n_peer[i] += is_best
                 n_equal[i] += is_best and value == own
                 if value is not None and (own > value or (is_best and own < value)):
@@ -104,6 +113,8 @@ def main():
     if not arg.no_peer:
         print(f"glpsol finished {n_peer[0]} of {n} on cards, {n_equal[0]} equal to ours; {n_peer[1]} "
               f"of {n} on compute slices, {n_equal[1]} equal; ours above it {wrong}, below {peer_wrong} times")
+        print(f"of the others its bound is our figure {n_bound[0]} of {n - n_peer[0]} times on cards, "
+              f"{n_bound[1]} of {n - n_peer[1]} on compute slices")
     sys.exit(wrong > 0)
 
 
