@@ -151,6 +151,28 @@ load helper
 	prints "virtual node 'golden' was reset" -- virtual reset golden
 }
 
+@test "who waits for another tranche lets go of the driver" {
+	local pid tries=0
+
+	node
+	mkfifo hold
+	flock "$TRANCHE_RUN_DIR/virtual/golden/change.lock" sh -c 'echo >held; exec cat' <hold 3>&- &
+	exec 9>hold
+	until [ -s held ]; do sleep 0.05; done
+	"$TRANCHE" mig on 2>told 3>&- 9>&- &
+	pid=$!
+	until grep -q "another tranche is changing node 'golden'" told; do sleep 0.05; done
+	while grep -q /virtual/golden/state/node "/proc/$pid/maps" && [ $tries -lt 100 ]; do
+		tries=$((tries + 1))
+		sleep 0.05
+	done
+	[ $tries -lt 100 ]
+	exec 9>&-
+	wait "$pid"
+	run -0 tranche gpus --json
+	[ "$(value '[g["mig_on"] for g in d["gpus"]]')" = "[True]" ]
+}
+
 @test "a call fails on order, and the change is undone" {
 	sliced
 	prints "no faults" -- virtual fault

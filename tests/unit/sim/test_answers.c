@@ -405,18 +405,28 @@ static void fill(unsigned char *room, unsigned *seed)
 }
 
 /* In a child: the signal that ends it is the result. */
+/* Where no sanitizer keeps anything, or where valgrind lets us. */
+static void *map_room(void)
+{
+	static const uintptr_t places[] = { 0x500000000000, 0x3000000000 };
+	void *room = MAP_FAILED;
+
+	for (size_t i = 0; room == MAP_FAILED && i < TR_COUNT(places); i++)
+		room = mmap((void *)places[i], ROOM + 4096, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+	return room;
+}
+
 static void call_at_random(const char *name, unsigned seed)
 {
 	static const int signals[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL };
-	/* Where no sanitizer keeps anything. */
-	unsigned char *room = mmap((void *)0x500000000000, ROOM + 4096, PROT_READ | PROT_WRITE,
-		MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+	unsigned char *room = map_room();
 	any_call *call;
 
 	/* cmocka would catch them, and go on with the next test in this child. */
 	for (size_t i = 0; i < TR_COUNT(signals); i++)
 		signal(signals[i], SIG_DFL);
-	if (room == MAP_FAILED || mprotect(room + ROOM, 4096, PROT_NONE) < 0)
+	if ((void *)room == MAP_FAILED || mprotect(room + ROOM, 4096, PROT_NONE) < 0)
 		_exit(9);
 	if (NV(nvmlInit_v2)() != NVML_SUCCESS)
 		_exit(8);
