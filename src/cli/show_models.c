@@ -34,11 +34,13 @@ static bool is_alike(const struct tr_models_card *a, const struct tr_models_card
 	return true;
 }
 
-static size_t alike_after(const struct tr_models_plan *plan, size_t i)
+/* Cards of a node that is there, and others, are never alike. */
+static size_t alike_after(const struct tr_models_plan *plan, size_t i, bool is_live)
 {
 	size_t n = 1;
 
-	while (i + n < plan->n_cards && is_alike(&plan->cards[i], &plan->cards[i + n]))
+	while (i + n < plan->n_cards && is_alike(&plan->cards[i], &plan->cards[i + n]) &&
+		!(is_live && (plan->cards[i].node == 0) != (plan->cards[i + n].node == 0)))
 		n++;
 	return n;
 }
@@ -110,7 +112,28 @@ static void put_picture(const struct tr_models_card *card, struct tr_buf *out)
 		put_row(card, ROW_HOW, cell, out);
 }
 
-static int print_cards(const struct tr_models_plan *plan, struct tr_err *err)
+/* Which cards: as the plan counts them, or as the node that is there does. */
+static void put_which(
+	const struct tr_models_plan *plan, size_t i, size_t n, bool is_live, struct tr_buf *out)
+{
+	const struct tr_models_card *card = &plan->cards[i];
+
+	tr_buf_puts(out, "\n");
+	if (!is_live && n == 1)
+		tr_buf_addf(out, "GPU %zu", i);
+	else if (!is_live)
+		tr_buf_addf(out, "GPU %zu-%zu", i, i + n - 1);
+	else if (card->node > 0)
+		tr_buf_puts(out, "to come");
+	for (size_t k = 0; is_live && card->node == 0 && k < n; k++)
+		tr_buf_addf(out, "%s%u", k ? "," : "GPU ", card[k].idx);
+	tr_buf_addf(out, "  %s", card->gpu);
+	if (n > 1)
+		tr_buf_addf(out, "  (%zu alike)", n);
+	tr_buf_puts(out, "\n");
+}
+
+static int print_cards(const struct tr_models_plan *plan, bool is_live, struct tr_err *err)
 {
 	bool runs = false, is_measured = false;
 
@@ -118,12 +141,8 @@ static int print_cards(const struct tr_models_plan *plan, struct tr_err *err)
 		const struct tr_models_card *card = &plan->cards[i];
 		TR_AUTO_BUF out = { 0 };
 
-		n = alike_after(plan, i);
-		if (n == 1)
-			tr_buf_addf(&out, "\nGPU %zu  %s\n", i, card->gpu);
-		else
-			tr_buf_addf(&out, "\nGPU %zu-%zu  %s  (%zu alike)\n", i, i + n - 1,
-				card->gpu, n);
+		n = alike_after(plan, i, is_live);
+		put_which(plan, i, n, is_live, &out);
 		put_picture(card, &out);
 		if (tr_buf_ok(&out, err) < 0)
 			return -(int)err->code;
@@ -217,7 +236,7 @@ int tr_show_models_plan(const struct tr_node *node, const struct tr_models_plan 
 	if (tr_buf_ok(&head, err) < 0)
 		return -(int)err->code;
 	fputs(tr_buf_str(&head), stdout);
-	if (print_models(plan, err) < 0 || print_cards(plan, err) < 0 ||
+	if (print_models(plan, err) < 0 || print_cards(plan, node != NULL, err) < 0 ||
 		(why && tr_show_models_why(plan, why, err) < 0))
 		return -(int)err->code;
 	print_files(plan);

@@ -171,6 +171,36 @@ GPU 1  a100-80gb
 	[ "$(value '[s.get("model") for s in d["cards"][0]["slices"] if s.get("runs")]')" = "[None, 'coder']" ]
 }
 
+@test "cards of a node are called as the node calls them, and those behind it are to come" {
+	"$TRANCHE" virtual create --scale 16 --name golden a30 a100-80gb >/dev/null 2>&1
+	"$TRANCHE" mig on --gpu 1 >/dev/null 2>&1
+	"$TRANCHE" create --gpu 1 3g.40gb:0 >/dev/null 2>&1
+	cat >live.yaml <<-'EOT'
+		version: 1
+		models:
+		  coder: {memory: 33Gi, replicas: 3}
+	EOT
+	prints "virtual node 'golden', driver 580.159.04, scale 16: limits / 16, memory x 16
+2 GPUs (1 of them runs slices already), proven: no plan has fewer
+9 compute slices, proven; 0 memory slices stranded, proven
+
+MODEL  SLICES  WANTED  CARRIED  OF
+coder       3       3        3  replicas
+
+GPU 1  a100-80gb
+|3g.40gb*                           |3g.40gb                            |
+|others                             |coder                              |
+
+to come  a100-80gb
+|3g.40gb                            |3g.40gb                            |
+|coder                              |coder                              |
+
+* runs already, and stays" -- plan --models live.yaml --running --gpus a100-80gb
+	sed -i 's/3}/1}/' live.yaml
+	fits models-plan -- plan --models live.yaml --running --json
+	[ "$(value '[(c["index"], c["gpu"]) for c in d["cards"]]')" = "[(1, 'a100-80gb')]" ]
+}
+
 @test "what is wrong with what runs is told with its place" {
 	local line
 
