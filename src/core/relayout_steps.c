@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { GRACE_MS = 10000, POLL_MS = 20 };
+enum { GRACE_MS = 10000, FIRM_MS = 10000, POLL_MS = 20 };
 
 void tr_relayout_done(struct tr_relayout *run)
 {
@@ -184,6 +184,12 @@ static int end_processes(
 			i++;
 			continue;
 		}
+		if (tr_now_ms(&tr_clock_real) >= until_ms + FIRM_MS)
+			return tr_fail(err, TR_E_BUSY,
+				"pid %d (%s) did not end within %d s of being killed: it hangs in "
+				"the "
+				"kernel",
+				(int)holders[i].pid, holders[i].command, FIRM_MS / 1000);
 		if (tr_now_ms(&tr_clock_real) >= until_ms)
 			kill(holders[i].pid, SIGKILL);
 		tr_sleep_ms(&tr_clock_real, POLL_MS);
