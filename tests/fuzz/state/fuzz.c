@@ -226,11 +226,20 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	static pid_t starter;
 	nvmlDevice_t card;
 	unsigned n = 0;
 
 	if (!good)
 		set_up();
+	/* A fuzzer's process is a child of the one that set up: the library starts anew in it, on a
+	 * file that the one before has left whole. */
+	if (starter != getpid()) {
+		write_damaged(data, 0);
+		if (nvml.nvmlInit_v2() != NVML_SUCCESS)
+			exit(1);
+		starter = getpid();
+	}
 	write_damaged(data, size);
 	nvml.nvmlDeviceGetCount_v2(&n);
 	for (unsigned g = 0; g < n && g < 16; g++)
