@@ -14,7 +14,6 @@
 #include "plan/online.h"
 #include "base/err.h"
 #include "base/own.h"
-#include "plan/fleet.h"
 #include "plan/shape.h"
 
 #include <math.h>
@@ -53,10 +52,13 @@ static const char *const policies[] = { "first-fit", "best-fit", "fragmentation"
 enum policy { FIRST_FIT, BEST_FIT, FRAGMENTATION, OURS_NO_MOVES, OURS, REPACK, N_POLICIES };
 
 static struct tr_shape shape;
-static struct tr_card card;
 static size_t profiles[N_PROFILES]; /* in the model's */
-static size_t sizes[N_PROFILES];    /* in the card's */
 static uint64_t state;
+
+static uint32_t size_of(size_t p)
+{
+	return shape.model->profiles[profiles[p]].size;
+}
 
 static double uniform(void)
 {
@@ -183,44 +185,34 @@ found:
 	return true;
 }
 
-/* ---- free repacking: would any packing hold them all? ---- */
+struct run {
+	enum policy policy;
+	struct tr_online *online;
+	int32_t wishes[N_PROFILES];
+};
+
+/* ---- free repacking of everything at each arrival ---- */
 
 static int64_t running[N_PROFILES];
-static uint64_t n_unproven;
 
-static bool packs_plainly(void)
-{
-	int64_t memory = 0;
-
-	for (size_t p = 0; p < N_PROFILES; p++)
-		memory += running[p] * card.sizes[sizes[p]]->size;
-	return memory <= 8 * N_CARDS;
-}
-
-/* The planner's answer; where its search was cut short, counted. */
+/*
+ * Would any packing hold them all? An A100 that is not one 7g is two halves. 4g takes the lower
+ * one, 3g best the upper one, else a lower one. What is left is pairs: any small slices fit a pair,
+ * but the last of a card (6 and 7) has room for a 1g.20gb or a single 1g.10gb. Compute slices never
+ * run short then: four in the lower half, three in the upper.
+ */
 static bool packs(void)
 {
-	struct tr_fleet_model models[N_PROFILES];
-	struct tr_fleet fleet = { .n_kinds = 1, .kinds = { { &card, 1, -1 } }, .models = models };
-	struct tr_fleet_plan *plan = NULL;
-	struct tr_err err = { 0 };
-	bool fits;
+	int64_t cards_left = N_CARDS - running[5], uppers, lowers, pairs, lasts, in_last;
 
-	if (!packs_plainly())
-		return false;
-	for (size_t p = 0; p < N_PROFILES; p++) {
-		if (!running[p])
-			continue;
-		models[fleet.n_models] =
-			(struct tr_fleet_model){ .name = names[p], .demand = running[p] };
-		models[fleet.n_models++].carries[0][sizes[p]] = 1;
-	}
-	if (tr_fleet_plan(&fleet, &plan, &err) < 0)
-		return false;
-	fits = plan->money.value <= N_CARDS;
-	n_unproven += !fits && plan->money.bound <= N_CARDS;
-	tr_fleet_plan_free(plan);
-	return fits;
+	uppers = cards_left - running[3];
+	lowers = cards_left - running[4] + (uppers < 0 ? uppers : 0);
+	uppers = uppers < 0 ? 0 : uppers;
+	lasts = uppers;
+	in_last = running[1] < lasts ? running[1] : lasts;
+	pairs = 2 * lowers + uppers - running[2] - (running[1] - in_last);
+	return cards_left >= 0 && lowers >= 0 && pairs >= 0 &&
+	       running[0] <= 2 * pairs + lasts - in_last;
 }
 
 /* ---- a run ---- */
@@ -251,12 +243,6 @@ static uint32_t median(void)
 		i++;
 	return i;
 }
-
-struct run {
-	enum policy policy;
-	struct tr_online *online;
-	int32_t wishes[N_PROFILES];
-};
 
 static bool arrive(struct run *run, size_t p, uint32_t *ret_slice, size_t *ret_moves)
 {
@@ -328,7 +314,7 @@ static int simulate(
 	uint64_t offered = 0, accepted = 0, n_accepted = 0, n_moves = 0;
 
 	for (size_t p = 0; p < N_PROFILES; p++)
-		mean += mixes[mix].weights[p] * card.sizes[sizes[p]]->size;
+		mean += mixes[mix].weights[p] * size_of(p);
 	if (run_start(&run, err) < 0)
 		return -(int)err->code;
 	for (size_t i = 0; i < N_ARRIVALS; i++) {
@@ -350,8 +336,8 @@ static int simulate(
 			push((struct leaving){ at + life, slice, p });
 		if (i < N_ARRIVALS / 10)
 			continue;
-		offered += card.sizes[sizes[p]]->size;
-		accepted += ok ? card.sizes[sizes[p]]->size : 0;
+		offered += size_of(p);
+		accepted += ok ? size_of(p) : 0;
 		n_accepted += ok;
 		n_moves += moves;
 	}
@@ -388,8 +374,6 @@ static int compare(double load, uint64_t n_seeds, bool with_repack, struct tr_er
 		}
 		putchar('\n');
 	}
-	if (with_repack)
-		printf("repack: %llu answers not proven\n", (unsigned long long)n_unproven);
 	return 0;
 }
 
@@ -458,15 +442,12 @@ static int set_up(struct tr_err *err)
 	const struct tr_gpu_model *model = tr_facts_product("a100-80gb")->model;
 	uint64_t start;
 
-	if (tr_shape_init(model, &shape, err) < 0 || tr_card_init(model, ~0u, &card, err) < 0)
+	if (tr_shape_init(model, &shape, err) < 0)
 		return -(int)err->code;
 	for (size_t p = 0; p < N_PROFILES; p++) {
 		for (size_t i = 0; i < model->n_profiles; i++)
 			if (strcmp(model->profiles[i].name, names[p]) == 0)
 				profiles[p] = i;
-		for (size_t s = 0; s < card.n_sizes; s++)
-			if (strcmp(card.sizes[s]->name, names[p]) == 0)
-				sizes[p] = s;
 	}
 	frags = calloc(shape.n_states, sizeof(*frags));
 	if (!frags)
@@ -511,6 +492,5 @@ int main(int argc, char **argv)
 		fprintf(stderr, "bench_online: %s\n", err.msg);
 	free(frags);
 	tr_shape_done(&shape);
-	tr_card_done(&card);
 	return r != 0;
 }
