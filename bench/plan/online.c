@@ -129,8 +129,8 @@ static uint32_t n_free(uint32_t s)
 /*
  * How much of what is free is of no use to a profile, over all plain profiles: for each that has
  * not the room (by number of free slices it would fit) all free memory slices, else those that no
- * placement of it covers. The metric of fragmentation-gradient schedulers (FGD, ATC'23), each
- * profile asked for alike.
+ * placement of it covers. In the manner of schedulers that go by fragmentation (as FGD, ATC'23),
+ * each profile asked for alike; their own code weighs whole nodes, not slices of a card.
  */
 static double fragmentation(uint32_t s)
 {

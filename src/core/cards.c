@@ -3,6 +3,7 @@
 
 #include "base/err.h"
 #include "base/near.h"
+#include "yaml/yaml.h"
 
 #include <search.h>
 #include <stdio.h>
@@ -113,7 +114,7 @@ int tr_cards_find_gpu(const char *key, const struct tr_gpu_model **ret, struct t
 		return tr_fail(err, TR_E_INVALID, "a %s cannot be cut", product->model->title);
 	for (size_t i = 0; i < n; i++)
 		tr_near_offer(&near, all[i].key, strlen(all[i].key));
-	tr_fail(err, TR_E_NOT_FOUND, "no card '%.63s' is known%s%.*s%s", key,
+	tr_fail(err, TR_E_NOT_FOUND, "no card '%s' is known%s%.*s%s", TR_SHOWN(key),
 		near.n ? ", did you mean '" : "", near.n ? (int)near.len[0] : 0,
 		near.n ? near.v[0] : "", near.n ? "'" : "");
 	tr_hint(err, "tranche virtual create --help lists the cards");

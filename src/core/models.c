@@ -3,7 +3,7 @@
 
 #include "base/err.h"
 #include "base/fs.h"
-#include "base/near.h"
+#include "core/cards.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -152,26 +152,6 @@ bool tr_models__find_gpu(const char *key, const struct tr_gpu_model **ret)
 	return true;
 }
 
-static int find_gpu(const char *key, const struct tr_gpu_model **ret, struct tr_err *err)
-{
-	const struct tr_gpu_product *product = tr_facts_product(key);
-	struct tr_near near = { .wrong = key };
-	size_t n;
-	const struct tr_gpu_model *all = tr_facts_models(&n);
-
-	if (tr_models__find_gpu(key, ret))
-		return 0;
-	if (product)
-		return tr_fail(err, TR_E_INVALID, "a %s cannot be cut", product->model->title);
-	for (size_t i = 0; i < n; i++)
-		tr_near_offer(&near, all[i].key, strlen(all[i].key));
-	tr_fail(err, TR_E_NOT_FOUND, "no card '%s' is known%s%.*s%s", TR_SHOWN(key),
-		near.n ? ", did you mean '" : "", near.n ? (int)near.len[0] : 0,
-		near.n ? near.v[0] : "", near.n ? "'" : "");
-	tr_hint(err, "tranche virtual create --help lists the cards");
-	return -TR_E_NOT_FOUND;
-}
-
 static int add_gpu(struct tr_models_file *models, const char *key, struct tr_where at,
 	struct tr_models_gpu **ret, struct tr_err *err)
 {
@@ -180,7 +160,7 @@ static int add_gpu(struct tr_models_file *models, const char *key, struct tr_whe
 	if (models->n_gpus == TR_FLEET_KINDS)
 		return tr_fail(err, TR_E_INVALID, "over %d kinds of cards", TR_FLEET_KINDS);
 	*gpu = (struct tr_models_gpu){ .count = -1, .at = at, .per_node = 8 };
-	if (find_gpu(key, &gpu->model, err) < 0)
+	if (tr_cards_find_gpu(key, &gpu->model, err) < 0)
 		return -(int)err->code;
 	for (size_t i = 0; i < models->n_gpus; i++)
 		if (models->gpus[i].model == gpu->model)
@@ -374,7 +354,7 @@ static int read_profiles(struct tr_models_file *models, struct tr_models_item *i
 	for (const struct tr_yaml *p = v->first; p; p = p->next) {
 		const struct tr_gpu_model *gpu;
 
-		if (find_gpu(p->key, &gpu, err) < 0)
+		if (tr_cards_find_gpu(p->key, &gpu, err) < 0)
 			return tr_wrap(err, "%s:%u:%u", tr_yaml_file(models->file), p->key_at.line,
 				p->key_at.column);
 		/* A card that was measured and is not there is no mistake. */
