@@ -9,6 +9,7 @@
 import fcntl
 import os
 import pty
+import select
 import shlex
 import struct
 import sys
@@ -23,25 +24,42 @@ def each_line(columns, program):
     return 0
 
 
+# Sent behind a program's last word. A terminal whose last program has gone may drop what was not read
+# yet, so it is kept open, and read up to here.
+END = b"\0"
+
+
 def run(columns, argv):
-    pid, terminal = pty.fork()
+    master, terminal = pty.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, int(columns), 0, 0))
+    pid = os.fork()
     if pid == 0:
+        os.close(master)
+        login(terminal)
         os.environ["TERM"] = os.environ.get("TTY_TERM", "xterm")
-        fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack("HHHH", 24, int(columns), 0, 0))
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.execv(argv[0], argv)
-    seen = b""
-    while True:
-        try:
-            chunk = os.read(terminal, 65536)
-        except OSError:  # EIO: the program has ended
-            break
-        if not chunk:
-            break
-        seen += chunk
-    sys.stdout.buffer.write(seen.replace(b"\r\n", b"\n"))
+    seen, status = b"", None
+    while not seen.endswith(END):
+        if status is None:
+            done, status_word = os.waitpid(pid, os.WNOHANG)
+            if done:
+                status = os.waitstatus_to_exitcode(status_word)
+                os.write(terminal, END)
+        if select.select([master], [], [], 0.01)[0]:
+            seen += os.read(master, 65536)
+    os.close(terminal)
+    os.close(master)
+    sys.stdout.buffer.write(seen[: -len(END)].replace(b"\r\n", b"\n"))
     sys.stdout.buffer.flush()
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    return status
+
+
+def login(terminal):
+    os.setsid()
+    fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)
+    for fd in range(3):
+        os.dup2(terminal, fd)
 
 
 if __name__ == "__main__":
