@@ -18,7 +18,9 @@ enum { ROOM = 4096 };
 static void draw(unsigned short rows, unsigned short columns, const char *text, char *got)
 {
 	struct winsize size = { .ws_row = rows, .ws_col = columns };
-	int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC), n;
+	int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+	size_t n = 0;
+	ssize_t more;
 	FILE *terminal;
 
 	assert_true(master >= 0 && grantpt(master) == 0 && unlockpt(master) == 0);
@@ -26,10 +28,14 @@ static void draw(unsigned short rows, unsigned short columns, const char *text, 
 	assert_non_null(terminal);
 	assert_int_equal(ioctl(fileno(terminal), TIOCSWINSZ, &size), 0);
 	tr_smi__redraw(terminal, text);
+	/* What is sent comes in pieces: read up to its end. */
+	fputc('\0', terminal);
 	fflush(terminal);
-	n = (int)read(master, got, ROOM - 1);
-	assert_true(n > 0);
-	got[n] = '\0';
+	do {
+		more = read(master, got + n, ROOM - n);
+		assert_true(more > 0);
+		n += (size_t)more;
+	} while (got[n - 1] != '\0');
 	fclose(terminal);
 	close(master);
 }
