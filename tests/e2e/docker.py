@@ -18,14 +18,14 @@ MIB = 1 << 20
 class Dock:
     """A stand with a daemon whose PATH begins with our hook."""
 
-    def __init__(self, s):
+    def __init__(self, s, *options):
         dockerd.need()
         self.s = s.node()
         s.ok("mig", "on")
         self.hook_dir = s.dir + "/hook"
         self.hook = s.ok("virtual", "install-hook", self.hook_dir).out.strip()
         equal(self.hook, self.hook_dir + "/nvidia-container-runtime-hook", "install-hook")
-        self.d = dockerd.Daemon(s.dir, self.hook_dir)
+        self.d = dockerd.Daemon(s.dir, self.hook_dir, options=options)
         s.env.update(DOCKER_HOST=self.d.host)
 
     def __enter__(self):

@@ -26,9 +26,13 @@ CHANGES = ("--change", 'ENTRYPOINT ["/guest"]', "--change", "ENV ASAN_OPTIONS=de
 GUEST = os.environ.get("GUEST") or os.path.join(stand.BUILD, "tests/e2e/e2e_guest")
 
 
-def need():
+def need_root():
     if os.geteuid() != 0:
         raise stand.Skip("a docker daemon of one's own needs root")
+
+
+def need():
+    need_root()
     if not shutil.which("dockerd") or not shutil.which("docker"):
         raise stand.Skip("needs docker: apt-get install docker.io")
 
@@ -81,7 +85,7 @@ def make_shell(folder):
 
 
 class Daemon:
-    def __init__(self, folder, path=None, env=None):
+    def __init__(self, folder, path=None, env=None, options=()):
         self.dir = os.path.join(folder, "docker")
         os.mkdir(self.dir)
         self.host = "unix://%s/socket" % self.dir
@@ -94,7 +98,7 @@ class Daemon:
             self.p = subprocess.Popen(
                 ["dockerd", "-H", self.host, "--cgroup-parent", self.group, "--iptables=false",
                  "--ip-forward=false", "--ip-masq=false", "--data-root", self.dir + "/data",
-                 "--exec-root", self.dir + "/exec", "--pidfile", self.dir + "/pid"],
+                 "--exec-root", self.dir + "/exec", "--pidfile", self.dir + "/pid", *options],
                 env=environ, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )
         try:
